@@ -1,6 +1,6 @@
 import type { DeadReason } from '../task/event.ts';
 import type { ExplainedTask } from './facts.ts';
-import { lastEvent } from './last-event.ts';
+import { lastEvent, lastWorkerOf } from './last-event.ts';
 import type { Verdict, VerdictCode } from './verdict.ts';
 import { asEnd, times } from './words.ts';
 
@@ -22,7 +22,7 @@ export function explainEnded(task: ExplainedTask): Verdict {
       code: 'SUCCEEDED',
       sentence,
       sinceMs,
-      evidence: { worker: head.worker },
+      evidence: { worker: lastWorkerOf(task) },
       next: `holdfast show ${id}`,
     };
   }
@@ -42,10 +42,11 @@ export function explainEnded(task: ExplainedTask): Verdict {
   return { ...deathOf(task), sinceMs };
 }
 
-function deathOf({ id, head, submission }: ExplainedTask): Omit<Verdict, 'sinceMs'> {
+function deathOf(task: ExplainedTask): Omit<Verdict, 'sinceMs'> {
+  const { id, head, submission } = task;
   const code = codeOfReason[head.deadReason ?? 'attempts'];
   const error = head.lastError === '' ? '' : ` The last error was: ${asEnd(head.lastError)}`;
-  const evidence = { attempts: head.attempt, losses: head.losses, worker: head.worker };
+  const evidence = { attempts: head.attempt, losses: head.losses, worker: lastWorkerOf(task) };
   const sentences: Readonly<Record<DeadReason, string>> = {
     attempts: `All ${head.attempt} of its ${submission.options.retry.maxAttempts} attempts failed.${error}`,
     fatal: `Its handler reported a failure that a further attempt would not mend.${error}`,

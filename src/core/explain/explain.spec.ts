@@ -8,7 +8,7 @@ import type { ExplainedTask, ExplainFacts, WorkerFact } from './facts.ts';
 import { type VerdictCode, verdictCodes } from './verdict.ts';
 
 const scope = { tenant: 'default', queue: 'mail', key: 'k' };
-const able: WorkerFact = { worker: 'w/1', types: [{ type: 'note', maxVersion: 2 }], hasRoom: true };
+const able: WorkerFact = { worker: 'w/1', count: 1, types: [{ type: 'note', maxVersion: 2 }], hasRoom: true };
 
 function taskOf(life: TaskLife, id = 'task-1', orderingKey?: string): ExplainedTask {
   const { options, acceptedAtMs, expiresAtMs } = life.facts;
@@ -342,6 +342,7 @@ const someFacts: fc.Arbitrary<Partial<ExplainFacts>> = fc.record({
   workers: fc.array(
     fc.record({
       worker: fc.constant('w/1'),
+      count: fc.integer({ min: 1, max: 9 }),
       types: fc.array(
         fc.record({ type: fc.constantFrom('note', 'other'), maxVersion: fc.integer({ min: 1, max: 3 }) }),
       ),

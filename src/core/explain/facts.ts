@@ -16,6 +16,8 @@ export interface ExplainedTask {
 export interface WorkerFact {
   /** The name and id of the worker, or a description of several workers. */
   readonly worker: string;
+  /** The number of workers that this fact is about. */
+  readonly count: number;
   readonly types: readonly HandledType[];
   /** True if the worker can take another task of this type now; undefined if this node does not know it. */
   readonly hasRoom: boolean | undefined;

@@ -34,7 +34,8 @@ export function explainHeld(task: ExplainedTask, facts: ExplainFacts): Verdict {
     };
   }
   if (!head.begun && !facts.begun) return notBegun(task, sinceMs);
-  const silentMs = nowMs - (facts.lastHeartbeatAtMs ?? leaseEndAtMs - timing.leaseMs);
+  // Another node may have taken a later heartbeat, which the end of the lease shows.
+  const silentMs = nowMs - Math.max(facts.lastHeartbeatAtMs ?? 0, leaseEndAtMs - timing.leaseMs);
   if (silentMs > silentFromMs) {
     const sentence = `Worker ${worker} runs it, and has sent no heartbeat for ${lengthOf(silentMs)}. Unless one comes, the task runs elsewhere in ${lengthOf(leaseEndAtMs - nowMs)}.`;
     return {

@@ -12,6 +12,11 @@ export function lastEvent<K extends KnownKind>(
   return event?.kind === kind ? (event as EventOf<K>) : undefined;
 }
 
+/** Returns the name of the worker that has the task, or had it last. A task that waits has no worker of its own. */
+export function lastWorkerOf(task: ExplainedTask): string {
+  return task.head.worker || (newestOf(task, 'claimed')?.worker ?? '');
+}
+
 /** Returns the newest event of this kind among the newest events of a task. */
 export function newestOf<K extends KnownKind>(
   { tip }: Pick<ExplainedTask, 'tip'>,

@@ -1,7 +1,7 @@
 import { type HandledType, handlesType } from '../handled-type.ts';
 import { runsAlone } from '../task/head.ts';
-import type { ExplainedTask, ExplainFacts } from './facts.ts';
-import { newestOf } from './last-event.ts';
+import type { ExplainedTask, ExplainFacts, WorkerFact } from './facts.ts';
+import { lastWorkerOf, newestOf } from './last-event.ts';
 import type { Verdict } from './verdict.ts';
 import { asEnd, lengthOf } from './words.ts';
 
@@ -23,19 +23,21 @@ export function explainWaiting(task: ExplainedTask, facts: ExplainFacts): Verdic
   );
 }
 
-function notDue({ head, submission, tip }: ExplainedTask, { nowMs }: ExplainFacts, untilMs: number): Verdict {
+function notDue(task: ExplainedTask, { nowMs }: ExplainFacts, untilMs: number): Verdict {
+  const { head, submission, tip } = task;
   const event = tip.at(-1);
   const wait = lengthOf(untilMs - nowMs);
   const sinceMs = event?.atMs ?? submission.acceptedAtMs;
   const { attempt, lastError, losses } = head;
+  const worker = lastWorkerOf(task);
   if (event?.kind === 'snoozed') {
     const sentence = `Its handler postponed it; it runs again in ${wait}.`;
-    return { code: 'SNOOZED', sentence, sinceMs, untilMs, evidence: { worker: head.worker }, next: '' };
+    return { code: 'SNOOZED', sentence, sinceMs, untilMs, evidence: { worker }, next: '' };
   }
   if (event?.kind === 'failed' || head.retrying) {
     const { maxAttempts } = submission.options.retry;
     const sentence = `Attempt ${attempt} of ${maxAttempts} failed: ${asEnd(lastError)} Attempt ${attempt + 1} begins in ${wait}.`;
-    const evidence = { attempt, maxAttempts, error: lastError, worker: head.worker };
+    const evidence = { attempt, maxAttempts, error: lastError, worker };
     return { code: 'BACKOFF', sentence, sinceMs, untilMs, evidence, next: '' };
   }
   if (event?.kind === 'leaseExpired' || event?.kind === 'claimReleased') {
@@ -47,7 +49,7 @@ function notDue({ head, submission, tip }: ExplainedTask, { nowMs }: ExplainFact
       sentence,
       sinceMs,
       untilMs,
-      evidence: { attempt, losses, worker: head.worker },
+      evidence: { attempt, losses, worker },
       next: '',
     };
   }
@@ -97,12 +99,21 @@ function missingWorker({ submission }: ExplainedTask, facts: ExplainFacts): Verd
   const versions = workers.flatMap(({ types }) => versionsOf(types, type));
   if (versions.length === 0) {
     const sentence = `None of the workers of the queue '${queue}' handles the type '${type}'.`;
-    return { code: 'NO_WORKER_FOR_TYPE', sentence, evidence: { queue, type, workers: workers.length }, next };
+    return {
+      code: 'NO_WORKER_FOR_TYPE',
+      sentence,
+      evidence: { queue, type, workers: countOf(workers) },
+      next,
+    };
   }
   const newest = Math.max(...versions);
   const sentence = `The workers of the queue '${queue}' handle the type '${type}' up to version ${newest}; the task has version ${typeVersion}.`;
   const evidence = { queue, type, typeVersion, newestHandled: newest };
   return { code: 'NO_WORKER_FOR_VERSION', sentence, evidence, next };
+}
+
+function countOf(workers: readonly WorkerFact[]): number {
+  return workers.reduce((sum, { count }) => sum + count, 0);
 }
 
 function versionsOf(types: readonly HandledType[], type: string): number[] {
@@ -120,7 +131,7 @@ function throttledStore({ throttle, nowMs }: ExplainFacts): Verdict | undefined 
     sinceMs,
     untilMs: retryAtMs,
     evidence: { dependency },
-    next: 'holdfast doctor',
+    next: '',
   };
 }
 
@@ -158,17 +169,17 @@ function busyWorkers(task: ExplainedTask, facts: ExplainFacts): Verdict | undefi
       code: 'RUNS_ALONE',
       sentence,
       sinceMs: readySinceMs(task),
-      evidence: { losses, workers: able.length },
+      evidence: { losses, workers: countOf(able) },
       next: `holdfast workers --queue ${scope.queue}`,
     };
   }
   if (able.length === 0 || able.some(({ hasRoom }) => hasRoom !== false)) return undefined;
-  const sentence = `Every worker that handles the type '${type}' is full (${able.length} of them).`;
+  const sentence = `Every worker that handles the type '${type}' is full (${countOf(able)} of them).`;
   return {
     code: 'WORKERS_FULL',
     sentence,
     sinceMs: readySinceMs(task),
-    evidence: { type, workers: able.length },
+    evidence: { type, workers: countOf(able) },
     next: `holdfast workers --queue ${scope.queue}`,
   };
 }
