@@ -4,6 +4,7 @@
  */
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { eventSchema } from '../../../core/codec/event.ts';
+import { type Verdict, verdictCodes } from '../../../core/explain/verdict.ts';
 import type { Assignment, HeartbeatAnswer, ItemError, SubmitResult } from '../../../core/messages.ts';
 import type { Options, Submission } from '../../../core/submission/submission.ts';
 import { begunWords, type TaskEvent } from '../../../core/task/event.ts';
@@ -25,6 +26,8 @@ import {
 import type {
   ItemErrorSchema,
   SubmitResultSchema,
+  VerdictCode,
+  VerdictSchema,
   WatchTaskResponseSchema,
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import type { AssignmentSchema, HeartbeatAnswerSchema } from '../../gen/holdfast/v1/worker_service_pb.ts';
@@ -175,6 +178,20 @@ function detailsOf(event: KnownEvent): MessageInitShape<typeof TaskEventSchema> 
     case 'laneReleased':
       return { actor: event.actor };
   }
+}
+
+export function verdictToWire(verdict: Verdict): MessageInitShape<typeof VerdictSchema> {
+  const evidence = Object.entries(verdict.evidence)
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => [name, String(value)]);
+  return {
+    code: verdictCodes.indexOf(verdict.code) as VerdictCode,
+    sentence: verdict.sentence,
+    sinceMs: int64(verdict.sinceMs),
+    untilMs: int64(verdict.untilMs),
+    evidence: Object.fromEntries(evidence),
+    nextCommand: verdict.next,
+  };
 }
 
 export function updateToWire(update: WatchUpdate): MessageInitShape<typeof WatchTaskResponseSchema> {
