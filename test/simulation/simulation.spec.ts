@@ -27,6 +27,14 @@ const expectedEvents = [
   'submitted again',
   'succeeded',
   'worker stopped',
+  'verdict BACKOFF',
+  'verdict CANCEL_ASKED',
+  'verdict LANE_WAITS',
+  'verdict LEASE_LOST',
+  'verdict QUEUE_PAUSED',
+  'verdict RUNNING',
+  'verdict RUNNING_SILENT',
+  'verdict SNOOZED',
 ];
 
 /** The timeout of each test in ms. The run of one simulated cluster takes a second or more on a busy machine. */
