@@ -4,8 +4,9 @@
  */
 
 import type { QueueRef } from '../../src/core/queue-ref.ts';
-import { passes, reconcile } from '../../src/runtime/reconcile.ts';
+import { reconcile } from '../../src/runtime/reconcile.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
+import { passes } from '../../src/service/redrive/reconcile-schedule.ts';
 import type { MovingClock } from '../../test/fixtures/moving-clock.ts';
 import { type CostNode, type Site, startSite } from './cost-table.ts';
 import { itemOf, oneKb, type PayloadOf } from './payloads.ts';

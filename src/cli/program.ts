@@ -2,6 +2,8 @@ import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/
 import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
 import { packageVersion } from '../platform/version.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
+import { addWhy } from './explain/why.ts';
+import { addWorkers } from './explain/workers.ts';
 import type { Globals } from './globals.ts';
 import { createOutput } from './output.ts';
 import { addAws } from './verbs/aws.ts';
@@ -42,7 +44,9 @@ function build(): { program: Command; globals: Globals } {
     addWorker,
     addSubmit,
     addShow,
+    addWhy,
     addList,
+    addWorkers,
     addCancel,
     addRedrive,
     addQueues,

@@ -193,6 +193,10 @@ export interface Limits {
    * fit is read from the store again when it is settled.
    */
   readonly heldCallBytes: number;
+  /** The memory of one node, in bytes, for the workers that claim by claim calls: their names, queues and types. */
+  readonly pollerBytes: number;
+  /** The bytes of such workers of one client identity. The one that polled longest ago is forgotten first. */
+  readonly pollerBytesPerIdentity: number;
 }
 
 export const limits: Limits = Object.freeze({
@@ -277,6 +281,8 @@ export const limits: Limits = Object.freeze({
   storeQueueBytes: 67_108_864,
   recentClaimBytes: 4_194_304,
   heldCallBytes: 16_777_216,
+  pollerBytes: 8_388_608,
+  pollerBytesPerIdentity: 2_097_152,
 });
 
 /** The values that apply to a submission or a request that does not set them. */
@@ -328,6 +334,8 @@ export const timing = Object.freeze({
   /** The time in which a stopping server has ended, whatever its store and its clients do. */
   serverStopMs: 2 * second,
   claimRepeatMs: minute,
+  /** How long after its last claim call a worker without a stream is listed and counted. */
+  pollerKnownMs: minute,
   /** The time after which a connection is closed whose TLS handshake, or whose HTTP/2 handshake, has not ended. */
   handshakeMs: 5 * second,
   /** The time after which a connection of HTTP/1.1 is closed that has not sent the headers of its request. */

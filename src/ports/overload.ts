@@ -9,6 +9,8 @@ export type BreakerState = 'closed' | 'open' | 'halfOpen';
  * the process.
  */
 export interface DependencyLoad {
+  /** The name for people, such as `The table`. */
+  readonly title: string;
   readonly state: BreakerState;
   /** How often the circuit breaker opened. */
   readonly opened: number;
@@ -16,6 +18,13 @@ export interface DependencyLoad {
   readonly throttled: number;
   /** The number of requests that got no response, or a server error. */
   readonly failed: number;
+  /**
+   * Since when requests have been throttled or failed, with less than 10 s between two of them, in ms since the epoch.
+   * Undefined if none was in the last 10 s.
+   */
+  readonly troubledSinceMs: number | undefined;
+  /** When an open breaker passes calls again, in ms since the epoch. Undefined in the other states. */
+  readonly retryAtMs: number | undefined;
   /** The number of calls in flight now. */
   readonly inFlight: number;
   /** The number of calls that wait now for other calls to end. */

@@ -1,36 +1,18 @@
 import { type Backoff, nextBackoff } from '../core/backoff.ts';
-import { defaults } from '../core/limits.ts';
 import { type QueueRef, queueKey } from '../core/queue-ref.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { hourMs } from '../service/redrive/reconcile-notes.ts';
+import {
+  firstScheduled,
+  lastScheduled,
+  passes,
+  type ScheduledPass,
+} from '../service/redrive/reconcile-schedule.ts';
 import { FailedTasks } from './failed-tasks.ts';
 import { firstPass, laterPass, type PassContext, retryFailed } from './reconcile-pass.ts';
 
 const minuteMs = 60_000;
-const dayMs = 1_440 * minuteMs;
 
-interface ScheduledPass {
-  readonly name: string;
-  /**
-   * The age in ms at which this reconcile pass examines a task. The last pass examines a task just after the default
-   * lifetime.
-   */
-  readonly ageMs: number;
-  /**
-   * The shortest range of acceptance times in ms that this reconcile pass examines at once, and so the shortest time
-   * between two runs of the pass.
-   */
-  readonly everyMs: number;
-}
-
-const first: ScheduledPass = { name: '10m', ageMs: 10 * minuteMs, everyMs: minuteMs };
-const last: ScheduledPass = { name: 'lifetime', ageMs: defaults.lifetimeMs + minuteMs, everyMs: minuteMs };
-export const passes: readonly ScheduledPass[] = [
-  first,
-  { name: '1d', ageMs: dayMs, everyMs: hourMs },
-  { name: '13d', ageMs: 13 * dayMs, everyMs: hourMs },
-  last,
-];
 const kind = 'reconciled';
 
 const queueBackoffRange = { firstMs: minuteMs, longestMs: 64 * minuteMs } as const;
@@ -84,7 +66,9 @@ async function runPassIfDue(schedule: ScheduledPass, pass: PassContext, markers:
   if (untilMs < fromMs + schedule.everyMs) return true;
   const range = { fromMs, untilMs };
   const examined =
-    schedule === first ? await firstPass(pass, range) : await laterPass(pass, range, schedule === last);
+    schedule === firstScheduled
+      ? await firstPass(pass, range)
+      : await laterPass(pass, range, schedule === lastScheduled);
   if (examined === undefined) return false;
   // A range of acceptance times that is shorter than an hour and has no tasks is examined again next time. This costs
   // less than to write into the registry how far the pass has come.

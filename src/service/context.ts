@@ -8,6 +8,7 @@ import type { TaskStore } from '../ports/task-store.ts';
 import type { MissingQueueLog } from './admin/missing-queue-log.ts';
 import type { QueueSettings } from './admin/queue-settings.ts';
 import type { LeaseGrace } from './claim/lease-grace.ts';
+import type { Pollers } from './claim/pollers.ts';
 import type { RedriveNotes } from './redrive/redrive-notes.ts';
 import type { Rebalance } from './reserved/rebalance.ts';
 import type { Sessions } from './session/sessions.ts';
@@ -41,6 +42,7 @@ export interface ServiceContext {
   readonly queues: QueueSettings;
   readonly missingQueues: MissingQueueLog;
   readonly sessions: Sessions;
+  readonly pollers: Pollers;
   readonly rebalance: Rebalance;
   readonly redriveNotes: RedriveNotes;
   /**

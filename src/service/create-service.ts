@@ -11,9 +11,11 @@ import { QueueSettings } from './admin/queue-settings.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim/claim.ts';
 import { LeaseGrace } from './claim/lease-grace.ts';
+import { Pollers } from './claim/pollers.ts';
 import { TurnsByWorker } from './claim/queue-turns.ts';
 import { RecentClaims } from './claim/recent-claims.ts';
 import type { ServiceContext } from './context.ts';
+import { explain, explainByKey } from './explain/explain.ts';
 import { drainDeadLetters } from './redrive/drain-dead-letters.ts';
 import { redispatch } from './redrive/redispatch.ts';
 import { redrive, redriveMany } from './redrive/redrive.ts';
@@ -87,6 +89,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     heldLeases,
     leaseGrace: new LeaseGrace(options),
     sessions,
+    pollers: new Pollers(options.clock),
     rebalance: new Rebalance(options.clock, sessions, heldLeases),
     redriveNotes: new RedriveNotes(options),
     background(what, work) {
@@ -112,6 +115,8 @@ function serviceOf(context: ServiceContext): Service {
     submit: (target, items, call) => submit(context, target, items, call),
     get: (tenant, id, withResult) => get(context, tenant, id, withResult),
     getByKey: (scope, withResult) => getByKey(context, scope, withResult),
+    explain: (tenant, id) => explain(context, tenant, id),
+    explainByKey: (scope) => explainByKey(context, scope),
     list: (filter, page) => list(context, filter, page),
     history: (tenant, id, fromVersion) => history(context, tenant, id, fromVersion),
     verify: (tenant, id) => verify(context, tenant, id),

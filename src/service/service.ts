@@ -4,6 +4,7 @@
  * and a failed item of a batch has its error in its result.
  */
 import type { HoldfastError } from '../core/errors.ts';
+import type { Verdict } from '../core/explain/verdict.ts';
 import type {
   Assignment,
   BegunAttempt,
@@ -34,6 +35,12 @@ export interface TaskDetails {
   readonly result: Uint8Array | undefined;
   /** The id of the first unfinished task of this task's lane, if this task waits behind that one. */
   readonly blockedByTaskId: string | undefined;
+}
+
+/** A task, with the cause for which it has not completed or the way in which it has ended. */
+export interface ExplainedDetails {
+  readonly details: TaskDetails;
+  readonly verdict: Verdict;
 }
 
 /** The filter of a list of tasks. Its state is one that users see: the store's filter does not know `reserved`. */
@@ -290,7 +297,8 @@ export interface QueueView extends QueueRef {
 }
 
 /**
- * One entry in the list of workers: a worker's stream on this node, a worker that another node has announced by name, or,
+ * One entry in the list of workers: a worker's stream on this node, a worker that claims by single calls to this node, a
+ * worker that another node has announced by name, or,
  * with an empty name, all workers with equal queues and types that another node has counted but not named.
  */
 export interface WorkerView {
@@ -313,6 +321,8 @@ export interface WorkerView {
    * these queues and are not listed by name.
    */
   readonly unlistedCount: number;
+  /** True if the worker claims by single calls instead of a stream. It is then listed for a minute after its last call. */
+  readonly polls: boolean;
 }
 
 /** The workers of all nodes that share the store. */
@@ -337,6 +347,12 @@ export interface Service {
   /** Reads one task. Rejects with NOT_FOUND if the task does not exist, has expired or belongs to another tenant. */
   get(tenant: string, id: string, withResult: boolean): Promise<TaskDetails>;
   getByKey(scope: Scope, withResult: boolean): Promise<TaskDetails>;
+  /**
+   * Explains why a task has not completed, or how it ended, from one read of everything that decides it. Rejects with
+   * NOT_FOUND as `get` does.
+   */
+  explain(tenant: string, id: string): Promise<ExplainedDetails>;
+  explainByKey(scope: Scope): Promise<ExplainedDetails>;
   list(filter: ListFilter, page: { limit: number; cursor: string | undefined }): Promise<TaskPage>;
   history(tenant: string, id: string, fromVersion: number): Promise<readonly TaskEvent[]>;
   /** Checks that a task's history was not altered. Rejects with FAILED_PRECONDITION if the store keeps no hash chain. */

@@ -155,6 +155,7 @@ function view(i: number, more: Partial<WorkerView> = {}): WorkerView {
     connectedAtMs: Date.now(),
     node: '',
     unlistedCount: 0,
+    polls: false,
     ...more,
   };
 }

@@ -3,6 +3,7 @@ import { deliveries } from './broker/deliveries.ts';
 import { limitsAndTurns } from './broker/limits-and-turns.ts';
 import { taskDeliveries } from './broker/task-deliveries.ts';
 import { visibility } from './broker/visibility.ts';
+import { explained } from './explained.ts';
 import { accepting } from './store/accepting.ts';
 import { changes } from './store/changes.ts';
 import { closing } from './store/closing.ts';
@@ -42,6 +43,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   'visibility timeouts': visibility,
   'the registry': registryEntries,
   'changes of queues': queueChanges,
+  'the verdict on a task': explained,
   closing,
   'random sequences of actions': randomActions,
 };

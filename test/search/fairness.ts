@@ -1,5 +1,5 @@
 import { isEnded } from '../../src/core/task/head.ts';
-import { passes } from '../../src/runtime/reconcile.ts';
+import { passes } from '../../src/service/redrive/reconcile-schedule.ts';
 import { Violation } from '../simulation/checks/violation.ts';
 import { startMs } from './manual-clock.ts';
 import { nextMoment } from './store-state.ts';

@@ -2,6 +2,7 @@ import { type Counts, shortfall } from './checks/census.ts';
 import { FreeSlotsWatch } from './checks/free-slots.ts';
 import { checkAtRest, unfinished } from './checks/quiescence.ts';
 import { watchShownStates } from './checks/shown-states.ts';
+import { VerdictsWatch } from './checks/verdicts.ts';
 import { Violation } from './checks/violation.ts';
 import { disturbNodes, runSubmitters, runWorkers } from './network/disturbances.ts';
 import { Network } from './network/network.ts';
@@ -85,6 +86,7 @@ async function runUntilAtRest(network: Network): Promise<void> {
   const { world } = network;
   const watch = new QuiescenceWatch(world);
   const freeSlots = new FreeSlotsWatch(network);
+  const verdicts = new VerdictsWatch(world);
   let nextCheckAtMs = 0;
   for (;;) {
     await nextMacrotask();
@@ -92,6 +94,7 @@ async function runUntilAtRest(network: Network): Promise<void> {
     if (world.elapsedMs >= nextCheckAtMs) {
       if (watch.isOver) break;
       freeSlots.check();
+      await verdicts.check();
       nextCheckAtMs = world.elapsedMs + 500;
     }
     if (!world.clock.step()) throw new Error('no timer is left, but the world is not at rest');

@@ -27,7 +27,18 @@ const expectedEvents = [
   'submitted again',
   'succeeded',
   'worker stopped',
+  'verdict BACKOFF',
+  'verdict CANCEL_ASKED',
+  'verdict LANE_WAITS',
+  'verdict LEASE_LOST',
+  'verdict QUEUE_PAUSED',
+  'verdict RUNNING',
+  'verdict RUNNING_SILENT',
+  'verdict SNOOZED',
 ];
+
+/** In the cluster of this seed an operator frees a held lane while its dead task is not redriven yet, which is rare. */
+const seedOfLaneRelease = 33;
 
 /** The timeout of each test in ms. The run of one simulated cluster takes a second or more on a busy machine. */
 const timeoutMs = 60_000;
@@ -44,7 +55,7 @@ describe('a simulated cluster', { timeout: timeoutMs }, () => {
 
   it('violates no invariant with an external or a transactional broker, and covers every expected event', async () => {
     const runs: SeedRun[] = [];
-    for (let seed = 1; seed <= 8; seed++) runs.push(await runSeed(seed));
+    for (const seed of [1, 2, 3, 4, 5, 6, 7, 8, seedOfLaneRelease]) runs.push(await runSeed(seed));
     expect(runs.map((run) => run.failure)).toEqual(runs.map(() => undefined));
     for (const { commits } of runs) expect(commits).toBeGreaterThan(200);
     const happened = new Set(runs.flatMap((run) => [...run.events.keys()]));

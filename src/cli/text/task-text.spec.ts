@@ -1,12 +1,15 @@
 import { create, type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { expect, it } from 'vitest';
 import {
+  Begun,
+  EventKind,
   RetryPolicySchema,
   SpecSchema,
   SubmitOptionsSchema,
+  TaskEventSchema,
   TaskSchema,
 } from '../../rpc/gen/holdfast/v1/task_pb.ts';
-import { taskJson, taskText } from './task-text.ts';
+import { eventLine, taskJson, taskText } from './task-text.ts';
 
 /** Returns a value for a protobuf field that differs from the field's default. */
 function sampleOf(field: DescField): unknown {
@@ -41,6 +44,13 @@ it.each(fieldsOf(RetryPolicySchema))('holdfast show prints the field %s of the r
 
 it.each(fieldsOf(SpecSchema))('holdfast show prints the field %s of the spec', (name) => {
   expectPrinted(SpecSchema, name, (spec) => ({ spec }));
+});
+
+it('holdfast show says of an expired lease that a worker was lost, and nothing of the kind of a claim', () => {
+  const event = { begun: Begun.YES, countsAsLoss: true, attempt: 1, worker: 'w/1' };
+  const lineOf = (kind: EventKind) => eventLine(create(TaskEventSchema, { ...event, kind }), 0);
+  expect(lineOf(EventKind.LEASE_EXPIRED)).toContain('the worker was lost');
+  expect(lineOf(EventKind.CLAIMED)).toMatch(/claimed +attempt 1, by w\/1$/);
 });
 
 it('holdfast show prints a deadline as a time and a lifetime as a duration', () => {

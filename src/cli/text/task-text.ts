@@ -118,8 +118,8 @@ export function taskText(task: Task): string {
 }
 
 /** Returns what an expired lease says about its attempt, or an empty text for every other event. */
-function lossText({ begun, alone, countsAsLoss }: TaskEvent): string {
-  if (begun === Begun.UNSPECIFIED) return '';
+function lossText({ kind, begun, alone, countsAsLoss }: TaskEvent): string {
+  if (kind !== EventKind.LEASE_EXPIRED || begun === Begun.UNSPECIFIED) return '';
   if (begun === Begun.NO) return 'the handler had not begun';
   const loss = countsAsLoss
     ? 'the worker was lost'
@@ -133,7 +133,13 @@ function lossText({ begun, alone, countsAsLoss }: TaskEvent): string {
     .join(', ');
 }
 
-export function eventLine(event: TaskEvent, index: number): string {
+/** Returns the kind of an event in words. */
+export function eventKindName({ kind }: TaskEvent): string {
+  return nameIn(EventKind, kind);
+}
+
+/** Returns the details of an event on one line, without its kind. */
+export function eventWords(event: TaskEvent): string {
   const details = [
     event.attempt > 0 ? `attempt ${event.attempt}` : '',
     event.worker === '' ? '' : `by ${event.worker}`,
@@ -145,7 +151,10 @@ export function eventLine(event: TaskEvent, index: number): string {
     event.message,
     event.actor === '' ? '' : `requested by ${event.actor}`,
   ];
-  const kind = nameIn(EventKind, event.kind).padEnd(16);
-  const words = escapeControls(details.filter((part) => part !== '').join(', '));
-  return `${String(index + 1).padStart(4)}  ${time(event.atMs)}  ${kind} ${words}`.trimEnd();
+  return escapeControls(details.filter((part) => part !== '').join(', '));
+}
+
+export function eventLine(event: TaskEvent, index: number): string {
+  const kind = eventKindName(event).padEnd(16);
+  return `${String(index + 1).padStart(4)}  ${time(event.atMs)}  ${kind} ${eventWords(event)}`.trimEnd();
 }

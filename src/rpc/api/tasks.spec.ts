@@ -10,9 +10,11 @@ import {
   specOf,
   submitItems,
 } from '../../../test/fixtures/api-node.ts';
+import { verdictCodes } from '../../core/explain/verdict.ts';
 import { EventKind, TaskState, TaskView } from '../gen/holdfast/v1/task_pb.ts';
 import {
   CancelTaskRequestSchema,
+  ExplainTaskRequestSchema,
   GetTaskByKeyRequestSchema,
   GetTaskHistoryRequestSchema,
   GetTaskRequestSchema,
@@ -21,11 +23,12 @@ import {
   RedriveTasksRequestSchema,
   SubmitTasksRequestSchema,
   TaskService,
+  VerdictCode,
   VerifyTaskHistoryRequestSchema,
 } from '../gen/holdfast/v1/task_service_pb.ts';
 
 const { getTask, getTaskByKey, listTasks, getTaskHistory, verifyTaskHistory } = TaskService.method;
-const { cancelTask, redriveTask, redriveTasks, submitTasks } = TaskService.method;
+const { explainTask, cancelTask, redriveTask, redriveTasks, submitTasks } = TaskService.method;
 
 async function withTask(more: Parameters<typeof item>[1] = {}) {
   const node = await apiNode();
@@ -69,6 +72,48 @@ describe('reading a task', () => {
   });
 });
 
+describe('the explanation of a task', () => {
+  it('names the cause with its evidence and the task, by id and by key', async () => {
+    const { api, id, clock } = await withTask();
+    const requests = [{ id }, { queue: 'q', idempotencyKey: 'k' }];
+    for (const request of requests) {
+      const answer = await api.call(explainTask, create(ExplainTaskRequestSchema, request), callContext());
+      expect(answer).toMatchObject({
+        task: { id, state: TaskState.READY, idempotencyKey: 'k' },
+        verdict: {
+          code: VerdictCode.NO_WORKER,
+          sentence: "No worker takes tasks of the queue 'q'.",
+          evidence: { queue: 'q' },
+          nextCommand: 'holdfast workers --queue q',
+        },
+        atMs: BigInt(clock.now()),
+      });
+    }
+  });
+
+  it('is TASK_NOT_FOUND for a task of another tenant, and for none, with the advice that it may be deleted', async () => {
+    const { api, id } = await withTask();
+    const answers = [{ id, tenant: 'x' }, { id: 'none' }, { queue: 'q', idempotencyKey: 'none' }];
+    for (const request of answers) {
+      const error = await rejectionOf(
+        api.call(explainTask, create(ExplainTaskRequestSchema, request), callContext()),
+      );
+      expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'TASK_NOT_FOUND' });
+      expect(error.help).toContain('Tasks are deleted after their retention');
+    }
+  });
+
+  it('has the number of each code in the schema', () => {
+    const numbers = verdictCodes.map(
+      (code) => VerdictCode[(code ?? 'UNSPECIFIED') as keyof typeof VerdictCode],
+    );
+    expect(numbers).toEqual(verdictCodes.map((_, i) => i));
+    expect(Object.keys(VerdictCode).filter((name) => Number.isNaN(Number(name)))).toHaveLength(
+      numbers.length,
+    );
+  });
+});
+
 describe('an identity that may use only certain queues', () => {
   it('can neither read nor change tasks of other queues, and cannot detect that they exist', async () => {
     const { api, id } = await withTask();
@@ -76,6 +121,7 @@ describe('an identity that may use only certain queues', () => {
     const byId = (named: string) => [
       api.call(getTask, create(GetTaskRequestSchema, { id: named }), held),
       api.call(getTaskHistory, create(GetTaskHistoryRequestSchema, { id: named }), held),
+      api.call(explainTask, create(ExplainTaskRequestSchema, { id: named }), held),
       api.call(cancelTask, create(CancelTaskRequestSchema, { id: named }), held),
       api.call(redriveTask, create(RedriveTaskRequestSchema, { id: named }), held),
     ];
@@ -92,6 +138,7 @@ describe('an identity that may use only certain queues', () => {
     for (const call of byId(id)) expect((await rejectionOf(call)).reason).toBe('TASK_NOT_FOUND');
     const byQueue = [
       api.call(getTaskByKey, create(GetTaskByKeyRequestSchema, { queue: 'q', idempotencyKey: 'k' }), held),
+      api.call(explainTask, create(ExplainTaskRequestSchema, { queue: 'q', idempotencyKey: 'k' }), held),
       api.call(listTasks, create(ListTasksRequestSchema, { queue: 'q' }), held),
       api.call(redriveTasks, create(RedriveTasksRequestSchema, { queue: 'q' }), held),
     ];

@@ -20,7 +20,14 @@ import { submit, submitOne } from './submit.ts';
 import * as requests from './validation/requests.ts';
 import { faultNumbers, wordOf } from './wire/enums.ts';
 import { itemFromWire, number } from './wire/from-wire.ts';
-import { eventToWire, int64, submitResultToWire, taskToWire, viewToWire } from './wire/to-wire.ts';
+import {
+  eventToWire,
+  int64,
+  submitResultToWire,
+  taskToWire,
+  verdictToWire,
+  viewToWire,
+} from './wire/to-wire.ts';
 
 type TaskFilterRequest = Pick<
   ListTasksRequest | RedriveTasksRequest,
@@ -54,7 +61,7 @@ function itemOf(item: SubmitItem | undefined): ReturnType<typeof itemFromWire> {
 }
 
 export function taskHandlers(deps: ApiDeps): MethodHandlers<typeof TaskService> {
-  const { service } = deps;
+  const { service, clock } = deps;
   return {
     async submitTask(request, context) {
       const { tenant, queue } = request;
@@ -106,6 +113,20 @@ export function taskHandlers(deps: ApiDeps): MethodHandlers<typeof TaskService> 
       return fault === undefined
         ? { events }
         : { events, fault: faultNumbers[fault.kind], faultVersion: fault.event };
+    },
+    async explainTask(request, context) {
+      const tenant = admit(deps, requests.explainTask, 'read', request, context);
+      const { id, queue, idempotencyKey: key } = request;
+      if (id === '') requireQueue(context.identity, queue);
+      const explaining =
+        id === '' ? service.explainByKey({ tenant, queue, key }) : service.explain(tenant, id);
+      const { details, verdict } = await explaining;
+      admitView(details, context);
+      return {
+        task: viewToWire(details, false),
+        verdict: verdictToWire(verdict),
+        atMs: int64(clock.now()),
+      };
     },
     async cancelTask(request, context) {
       const tenant = admit(deps, requests.cancelTask, 'submit', request, context);

@@ -121,6 +121,7 @@ describe('announced workers', () => {
           connectedAtMs: startedAtMs,
           node: 'sqs',
           unlistedCount: 0,
+          polls: false,
         },
       ],
     });

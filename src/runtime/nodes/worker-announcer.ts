@@ -1,4 +1,4 @@
-import { newestOfEach, ownStreams } from '../../service/admin/known-workers.ts';
+import { newestOfEach, ownWorkers } from '../../service/admin/known-workers.ts';
 import {
   announcementIn,
   announcementOf,
@@ -18,6 +18,13 @@ export const checkWorkersMs = 5_000;
 const renewMs = 60_000;
 const mostTries = 4;
 
+/** The workers of this process by their keys. */
+interface OwnWorkers {
+  readonly workers: ReadonlyMap<string, WorkerView>;
+  /** False if this process has forgotten a worker that polls it. */
+  readonly isComplete: boolean;
+}
+
 interface OwnEntry {
   readonly key: string;
   readonly rev: number | 'absent';
@@ -34,6 +41,7 @@ export class WorkerAnnouncer {
   #own: OwnEntry | undefined;
   /** The keys of the workers that this process last announced. */
   #announced: ReadonlySet<string> = new Set();
+  #announcedAllKnown = true;
   #announcedAtMs = Number.NEGATIVE_INFINITY;
   #left = false;
   #currentAnnouncement: Promise<void> = Promise.resolve();
@@ -44,7 +52,8 @@ export class WorkerAnnouncer {
 
   /** Announces the workers of this process if they have changed or the last announcement is too old. */
   async announce(): Promise<void> {
-    this.#currentAnnouncement = this.#announce(newestOfEach(ownStreams(this.#context)));
+    const { workers, isComplete } = ownWorkers(this.#context);
+    this.#currentAnnouncement = this.#announce({ workers: newestOfEach(workers), isComplete });
     await this.#currentAnnouncement;
   }
 
@@ -53,19 +62,21 @@ export class WorkerAnnouncer {
     if (this.#left) return;
     this.#left = true;
     await this.#currentAnnouncement.catch(() => {});
-    if (this.#own !== undefined && this.#announced.size > 0) await this.#put(this.#own, []);
+    if (this.#own !== undefined && this.#announced.size > 0) await this.#put(this.#own, [], true);
   }
 
-  async #announce(workers: ReadonlyMap<string, WorkerView>): Promise<void> {
-    if (!this.#isDue(workers)) return;
+  async #announce(own: OwnWorkers): Promise<void> {
+    if (!this.#isDue(own)) return;
+    const { workers, isComplete } = own;
     for (let i = 0; i < mostTries && !this.#left; i++) {
-      const own = this.#own ?? (await this.#findEntry());
-      const written = await this.#put(own, [...workers.values()]);
-      this.#own = written ? { key: own.key, rev: own.rev === 'absent' ? 1 : own.rev + 1 } : undefined;
+      const entry = this.#own ?? (await this.#findEntry());
+      const written = await this.#put(entry, [...workers.values()], isComplete);
+      this.#own = written ? { key: entry.key, rev: entry.rev === 'absent' ? 1 : entry.rev + 1 } : undefined;
       // If another process has taken over this process's registry entry, no entry names the workers of this process any
       // more, so the announcement is written again to another entry.
       if (!written && workers.size > 0) continue;
       this.#announced = new Set(workers.keys());
+      this.#announcedAllKnown = isComplete;
       this.#announcedAtMs = this.#context.clock.monotonic();
       return;
     }
@@ -75,9 +86,11 @@ export class WorkerAnnouncer {
    * Returns true if this process must announce its workers again. A worker that opens its stream again on the same node
    * is no change.
    */
-  #isDue(workers: ReadonlyMap<string, WorkerView>): boolean {
+  #isDue({ workers, isComplete }: OwnWorkers): boolean {
     const same =
-      workers.size === this.#announced.size && [...workers.keys()].every((key) => this.#announced.has(key));
+      isComplete === this.#announcedAllKnown &&
+      workers.size === this.#announced.size &&
+      [...workers.keys()].every((key) => this.#announced.has(key));
     if (!same) return true;
     return workers.size > 0 && this.#context.clock.monotonic() - this.#announcedAtMs >= renewMs;
   }
@@ -102,9 +115,13 @@ export class WorkerAnnouncer {
    * Announces the workers of this process in a registry entry. Returns false if another process wrote to this entry
    * first.
    */
-  #put({ key, rev }: OwnEntry, workers: readonly WorkerView[]): Promise<boolean> {
+  #put({ key, rev }: OwnEntry, workers: readonly WorkerView[], areAllKnown: boolean): Promise<boolean> {
     const { registry, clock, processId, node } = this.#context;
-    const announcement = announcementOf({ id: processId, node, writtenAtMs: clock.now() }, workers);
+    const announcement = announcementOf(
+      { id: processId, node, writtenAtMs: clock.now() },
+      workers,
+      areAllKnown,
+    );
     return registry.put(workersKind, key, announcement, rev);
   }
 }

@@ -1,5 +1,6 @@
 import type { ServiceContext } from '../context.ts';
 import type { KnownWorkers, WorkerView } from '../service.ts';
+import { keyOfWorker } from '../session/sessions.ts';
 import {
   announcementIn,
   isCurrent,
@@ -12,12 +13,18 @@ import {
 } from './worker-announcement.ts';
 
 /**
- * Lists the worker streams of this node. A task that a worker kept when its stream ended counts to the worker's newest
- * stream.
+ * Lists the worker streams of this node, then the workers that claim by single calls to it. A task that a worker kept when
+ * its stream ended counts to the worker's newest stream.
  */
-export function ownStreams({ sessions, heldLeases: held }: ServiceContext): WorkerView[] {
-  const counts = held.counts((lease) => sessions.ofLease(lease)?.id);
-  return [...sessions.all()].map((session) => session.view(counts.get(session.id) ?? 0));
+export function ownWorkers({ node, sessions, pollers, heldLeases }: ServiceContext): KnownWorkers {
+  const counts = heldLeases.counts((lease) => {
+    if (lease.sessionId !== undefined) return sessions.ofLease(lease)?.id;
+    const { submission, head } = lease.snapshot;
+    return keyOfWorker({ tenant: submission.scope.tenant, worker: head.worker });
+  });
+  const streams = [...sessions.all()].map((session) => session.view(counts.get(session.id) ?? 0));
+  const polling = pollers.list(node, (worker) => counts.get(keyOfWorker(worker)) ?? 0);
+  return { workers: [...streams, ...polling.workers], isComplete: polling.isComplete };
 }
 
 /**
@@ -63,18 +70,18 @@ async function announcementsOfOthers({
 }
 
 /**
- * Lists the workers with a stream on this node, then the workers that the other nodes of the same store announce by name,
+ * Lists the workers with a stream on this node and those that poll it, then the workers that the other nodes of the same store announce by name,
  * then one entry for each group of workers with equal queues and types that another node only counts.
  */
 export async function everyWorker(context: ServiceContext): Promise<KnownWorkers> {
   const { announcements, isComplete } = context.store.can.sharedWriters
     ? await announcementsOfOthers(context)
     : noOthers;
-  const own = ownStreams(context);
+  const own = ownWorkers(context);
   const named = newestOfEach(announcements.flatMap(namedWorkersOf));
-  for (const view of own) named.delete(workerKey(view));
+  for (const view of own.workers) named.delete(workerKey(view));
   return {
-    workers: [...own, ...named.values(), ...announcements.flatMap(unnamedWorkersOf)],
-    isComplete,
+    workers: [...own.workers, ...named.values(), ...announcements.flatMap(unnamedWorkersOf)],
+    isComplete: isComplete && own.isComplete,
   };
 }

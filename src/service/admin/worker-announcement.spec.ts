@@ -31,6 +31,7 @@ function worker(i: number, more: Partial<WorkerView> = {}): WorkerView {
     connectedAtMs: 5,
     node: 'host/1',
     unlistedCount: 0,
+    polls: false,
     ...more,
   };
 }

@@ -37,6 +37,8 @@ interface NamedWorker extends Pick<WorkerView, 'name' | 'id' | 'inFlight' | 'con
 
 /** The workers of a process that handle the same types of the same queues. */
 interface WorkerKind extends Pick<WorkerView, 'tenant' | 'queues' | 'types' | 'maxVersions'> {
+  /** True if these workers claim by single calls. Left out for workers with streams. */
+  readonly polls?: true;
   /** The number of the process's workers of this kind, listed by name or not. */
   readonly count: number;
   readonly named: readonly NamedWorker[];
@@ -53,8 +55,8 @@ export interface WorkerAnnouncement {
   readonly count: number;
   readonly kinds: readonly WorkerKind[];
   /**
-   * False if worker kinds were left out of the announcement because of `maxKindsBytes`: the process may then handle task
-   * types that are not listed.
+   * False if worker kinds were left out of the announcement because of `maxKindsBytes`, or if the process has forgotten a
+   * worker that polls it: the process may then handle task types that are not listed.
    */
   readonly isComplete: boolean;
 }
@@ -63,13 +65,13 @@ export function bytesOf(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value));
 }
 
-/** Returns a key that is the same for all streams of one worker. */
-export function workerKey({ tenant, name, id, queues, types, maxVersions }: WorkerView): string {
-  return JSON.stringify([tenant, name, id, queues, types, maxVersions]);
+/** Returns a key that is the same for all streams of one worker, and another one for its single calls. */
+export function workerKey({ name, id, ...kind }: WorkerView): string {
+  return JSON.stringify([name, id, kindKey(kind)]);
 }
 
-function kindKey({ tenant, queues, types, maxVersions }: WorkerView): string {
-  return JSON.stringify([tenant, queues, types, maxVersions]);
+function kindKey({ tenant, queues, types, maxVersions, polls }: Omit<WorkerView, 'name' | 'id'>): string {
+  return JSON.stringify([tenant, queues, types, maxVersions, polls]);
 }
 
 function asNamed({ name, id, inFlight, reserved, connectedAtMs }: WorkerView): NamedWorker {
@@ -84,6 +86,7 @@ function asNamed({ name, id, inFlight, reserved, connectedAtMs }: WorkerView): N
 export function announcementOf(
   identity: Pick<WorkerAnnouncement, 'id' | 'node' | 'writtenAtMs'>,
   workers: readonly WorkerView[],
+  areAllKnown = true,
 ): WorkerAnnouncement {
   const byName = workers.toSorted((a, b) => a.name.localeCompare(b.name));
   const named = new Set(byName.slice(0, maxNamedWorkers));
@@ -93,13 +96,17 @@ export function announcementOf(
   for (const group of all) {
     const [first] = group;
     if (first === undefined) continue;
-    const { tenant, queues, types, maxVersions } = first;
-    const kind = { tenant, queues, types, maxVersions, count: group.length, named: [] };
+    const { tenant, queues, types, maxVersions, polls } = first;
+    const kind: WorkerKind = {
+      ...{ tenant, queues, types, maxVersions },
+      ...(polls && { polls }),
+      ...{ count: group.length, named: [] },
+    };
     bytes += bytesOf(kind);
     if (bytes > maxKindsBytes) break;
     kinds.push({ ...kind, named: group.filter((worker) => named.has(worker)).map(asNamed) });
   }
-  const isComplete = kinds.length === all.length;
+  const isComplete = areAllKnown && kinds.length === all.length;
   return { format: announcementFormat, ...identity, count: workers.length, kinds, isComplete };
 }
 
@@ -126,8 +133,8 @@ export function isOfOtherVersion(entry: Pick<RegistryEntry, 'value'>, nowMs: num
 }
 
 export function namedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[] {
-  return kinds.flatMap(({ tenant, queues, types, maxVersions, named }) =>
-    named.map((one) => ({ tenant, queues, types, maxVersions, reserved: 0, ...one, node, unlistedCount: 0 })),
+  return kinds.flatMap(({ named, count: _count, ...kind }) =>
+    named.map((one) => ({ polls: false, ...kind, reserved: 0, ...one, node, unlistedCount: 0 })),
   );
 }
 
@@ -138,7 +145,7 @@ export function namedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[
 export function unnamedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[] {
   return kinds
     .filter(({ count, named }) => count > named.length)
-    .map(({ tenant, queues, types, maxVersions, count, named }) => {
+    .map(({ count, named, ...kind }) => {
       const unnamed = {
         name: '',
         id: '',
@@ -147,6 +154,6 @@ export function unnamedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerVie
         connectedAtMs: 0,
         unlistedCount: count - named.length,
       };
-      return { tenant, queues, types, maxVersions, ...unnamed, node };
+      return { polls: false, ...kind, ...unnamed, node };
     });
 }

@@ -147,6 +147,16 @@ export async function claim(
   request: ClaimRequest,
 ): Promise<readonly Assignment[]> {
   const turns = turnsByWorker.of(request.tenant, request.workerId);
+  const ended = context.pollers.begin(request);
+  return claimInTurn(context, recent, turns, request).finally(ended);
+}
+
+async function claimInTurn(
+  context: ServiceContext,
+  recent: RecentClaims,
+  turns: QueueTurns,
+  request: ClaimRequest,
+): Promise<readonly Assignment[]> {
   if (request.requestId !== '') {
     return recent.once(keyOf(request), context.clock.monotonic(), {
       claim: () => claimOnce(context, request, turns),

@@ -207,6 +207,10 @@ export class WorkerSession implements Session, LiveSession {
     this.#loop.wakeUp();
   }
 
+  hasRoomFor(type: string): boolean {
+    return !this.#isClosed && !this.#isDraining && this.#room.isOpen && this.#credits.admits(type);
+  }
+
   view(inFlight: number): WorkerView {
     const { tenant, workerName, workerId, queues, types } = this.#hello;
     return {
@@ -221,6 +225,7 @@ export class WorkerSession implements Session, LiveSession {
       connectedAtMs: this.#connectedAtMs,
       node: this.#context.node,
       unlistedCount: 0,
+      polls: false,
     };
   }
 

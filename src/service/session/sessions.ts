@@ -43,6 +43,8 @@ export interface LiveSession extends WorkerReference {
   /** True if the worker has not acknowledged all assignments that were sent to it. */
   readonly hasUnacknowledged: boolean;
   view(inFlight: number): WorkerView;
+  /** Returns true if the worker could be given another task of this type now, if one were ready. */
+  hasRoomFor(type: string): boolean;
   /**
    * Returns true if the worker's session waits for work while no task is ready, has room for the submitted task and handles
    * its type.

@@ -269,4 +269,14 @@ export const mutants: readonly Mutant[] = [
       { find: 'const deliveries = onePerTask(context, received);', replace: 'const deliveries = received;' },
     ],
   },
+  {
+    name: 'verdict-leaves-the-lane-out',
+    file: 'src/service/explain/facts.ts',
+    edits: [
+      {
+        find: 'waits ? await laneFrontOf(context, snapshot) : undefined;',
+        replace: 'laneFrontOf === undefined ? snapshot : undefined;',
+      },
+    ],
+  },
 ];

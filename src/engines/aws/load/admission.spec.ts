@@ -109,11 +109,29 @@ test('the log has one line when submissions begin to be refused and one when the
 });
 
 test('the reported load has the circuit breaker state of the DynamoDB table and of SQS, and counts throttled and failed requests', () => {
-  const { trip, table, admission } = site();
+  const { trip, table, admission, clock } = site();
   trip(table);
   table.record('failure', 'GetItem', true);
+  const open = { title: 'The table', troubledSinceMs: clock.now(), retryAtMs: clock.now() + 1_000 };
+  const quiet = { title: 'SQS', troubledSinceMs: undefined, retryAtMs: undefined };
   expect(admission.view().dependencies).toEqual({
-    table: { state: 'open', opened: 1, throttled: 5, failed: 1, inFlight: 0, waiting: 0 },
-    queues: { state: 'closed', opened: 0, throttled: 0, failed: 0, inFlight: 0, waiting: 0 },
+    table: { ...open, state: 'open', opened: 1, throttled: 5, failed: 1, inFlight: 0, waiting: 0 },
+    queues: { ...quiet, state: 'closed', opened: 0, throttled: 0, failed: 0, inFlight: 0, waiting: 0 },
   });
+});
+
+test('the reported load says since when requests have been throttled or failed, until none was for 10 s', async () => {
+  const { table, admission, clock } = site();
+  const sinceMs = () => admission.view().dependencies.table?.troubledSinceMs;
+  expect(sinceMs()).toBeUndefined();
+  const firstMs = clock.now();
+  table.record('throttle', 'PutItem', true);
+  await clock.advance(9_000);
+  table.record('failure', 'PutItem', true);
+  await clock.advance(10_000);
+  expect(sinceMs()).toBe(firstMs);
+  await clock.advance(1);
+  expect(sinceMs()).toBeUndefined();
+  table.record('throttle', 'PutItem', true);
+  expect(sinceMs()).toBe(clock.now());
 });

@@ -18,8 +18,6 @@ const leastRetryMs = 250;
 /** After this time in ms without a refused submission, the log says that submissions are admitted again. */
 const calmMs = 1_000;
 
-const displayNames: Readonly<Record<string, string>> = { table: 'The table', queues: 'SQS' };
-
 /**
  * Admission control for submissions. While the breaker of the table or of SQS is open, submissions are refused before
  * any work is done. While a breaker is half open, one submit call at a time is admitted. Otherwise the number of
@@ -79,8 +77,7 @@ export class Admission implements Overload {
    * submissions than the limit is admitted if no other submission is in flight.
    */
   #refusal(submissions: number): HoldfastError | undefined {
-    for (const { name, breaker } of this.#dependencies) {
-      const what = displayNames[name] ?? name;
+    for (const { title: what, breaker } of this.#dependencies) {
       if (breaker.state === 'open') return this.#busy(`${what} is overloaded or gone.`, breaker.halfOpenInMs);
       if (breaker.state === 'halfOpen' && this.#trialRunning)
         return this.#busy(`${what} was overloaded and is being tried again.`, 0);

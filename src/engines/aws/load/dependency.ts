@@ -13,6 +13,7 @@ export type RequestResult = 'answer' | 'throttle' | 'failure';
  * before.
  */
 const quietMs = 10_000;
+const titles: Readonly<Record<string, string>> = { table: 'The table', queues: 'SQS' };
 
 /**
  * The load of an AWS service that this engine calls: its circuit breaker, its concurrency limiter, and counts of its
@@ -20,6 +21,8 @@ const quietMs = 10_000;
  */
 export class Dependency {
   readonly name: string;
+  /** The name for people. */
+  readonly title: string;
   readonly breaker: Breaker;
   readonly limiter: ConcurrencyLimiter;
   readonly outages: Outages;
@@ -28,9 +31,12 @@ export class Dependency {
   #throttled = 0;
   #failed = 0;
   #lastTroubleAtMs = Number.NEGATIVE_INFINITY;
+  /** When the current series of throttled or failed requests began, in ms since the epoch. */
+  #troubledSinceMs = 0;
 
   constructor(name: string, clock: Clock, log: Log, limits?: ConcurrencyLimits) {
     this.name = name;
+    this.title = titles[name] ?? name;
     this.breaker = new Breaker(name, clock, log);
     this.limiter = new ConcurrencyLimiter(limits);
     this.outages = new Outages(clock, () => this.breaker.state === 'closed');
@@ -45,7 +51,7 @@ export class Dependency {
   record(result: RequestResult, operation: string, first: boolean, error?: string): void {
     if (result === 'throttle') this.#throttled++;
     else if (result === 'failure') this.#failed++;
-    if (result !== 'answer') this.#logTrouble(result, operation, error);
+    if (result !== 'answer') this.#noteTrouble(result, operation, error);
     // Polls of SQS do not count for the breaker, since an open breaker does not stop polls, and failed polls have a
     // backoff of their own.
     if (operation.startsWith('ReceiveMessage')) return;
@@ -56,21 +62,27 @@ export class Dependency {
   }
 
   view(): DependencyLoad {
+    const { state, halfOpenInMs } = this.breaker;
+    const isTroubled = this.#clock.monotonic() - this.#lastTroubleAtMs <= quietMs;
     return {
-      state: this.breaker.state,
+      title: this.title,
+      state,
       opened: this.breaker.opened,
       throttled: this.#throttled,
       failed: this.#failed,
+      troubledSinceMs: isTroubled ? this.#troubledSinceMs : undefined,
+      retryAtMs: state === 'open' ? this.#clock.now() + halfOpenInMs : undefined,
       inFlight: this.limiter.inFlight,
       waiting: this.limiter.waiting,
     };
   }
 
-  #logTrouble(result: RequestResult, operation: string, error: string | undefined): void {
+  #noteTrouble(result: RequestResult, operation: string, error: string | undefined): void {
     const nowMs = this.#clock.monotonic();
     const isNew = nowMs - this.#lastTroubleAtMs > quietMs;
     this.#lastTroubleAtMs = nowMs;
     if (!isNew) return;
+    this.#troubledSinceMs = this.#clock.now();
     const message = result === 'throttle' ? 'first throttle' : 'first failure';
     this.#log.warn({ dependency: this.name, operation, error }, `${message}; the SDK retries the request`);
   }

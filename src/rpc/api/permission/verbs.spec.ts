@@ -27,6 +27,7 @@ const requests: Readonly<Record<string, object>> = {
   ListTasks: { queue: 'q' },
   GetTaskHistory: id,
   VerifyTaskHistory: id,
+  ExplainTask: id,
   CancelTask: id,
   RedriveTask: id,
   RedriveTasks: { queue: 'q' },

@@ -15,6 +15,7 @@ const verbs: Readonly<Record<string, VerbsOf>> = {
     ListTasks: 'read',
     GetTaskHistory: 'read',
     VerifyTaskHistory: 'read',
+    ExplainTask: 'read',
     WatchTask: 'read',
     WatchTasks: 'read',
     CancelTask: 'submit',

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { UpdateQueueRequestSchema } from '../../gen/holdfast/v1/admin_service_pb.ts';
 import {
   CancelTaskRequestSchema,
+  ExplainTaskRequestSchema,
   GetTaskByKeyRequestSchema,
   GetTaskRequestSchema,
   ListTasksRequestSchema,
@@ -77,6 +78,25 @@ describe('a request', () => {
       'to list tasks with a pageToken of 1,025 characters',
       violationsOf(ListTasksRequestSchema, requests.listTasks, { queue: 'q', pageToken: 'c'.repeat(1_025) }),
       ['pageToken: has 1,025 characters; at most 1,024'],
+    ],
+    [
+      'to explain no task',
+      violationsOf(ExplainTaskRequestSchema, requests.explainTask, {}),
+      ['id: is missing'],
+    ],
+    [
+      'to explain the task of a key without its queue',
+      violationsOf(ExplainTaskRequestSchema, requests.explainTask, { idempotencyKey: 'k' }),
+      ['queue: is missing'],
+    ],
+    [
+      'to explain a task by its id and by its key',
+      violationsOf(ExplainTaskRequestSchema, requests.explainTask, {
+        id: 'i',
+        queue: 'q',
+        idempotencyKey: 'k',
+      }),
+      ['id: is given together with queue or idempotency_key; give the id, or both of these'],
     ],
     [
       'to redrive 1,001 tasks',

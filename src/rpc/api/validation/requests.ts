@@ -16,6 +16,7 @@ import { OnDead } from '../../gen/holdfast/v1/admin_service_pb.ts';
 import { TaskState, TaskView } from '../../gen/holdfast/v1/task_pb.ts';
 import type {
   CancelTaskRequest,
+  ExplainTaskRequest,
   GetTaskByKeyRequest,
   GetTaskHistoryRequest,
   GetTaskRequest,
@@ -28,7 +29,7 @@ import type {
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import type { ClaimTasksRequest } from '../../gen/holdfast/v1/worker_service_pb.ts';
 import { queue, taskId, tenant, worker } from './tables.ts';
-import { field, list, message } from './validate.ts';
+import { type Check, field, list, message } from './validate.ts';
 
 const byId = { id: taskId, tenant } as const;
 const range = { acceptedFromMs: field(time), acceptedUntilMs: field(time) } as const;
@@ -36,16 +37,26 @@ const pageToken = field(text(limits.cursorChars));
 const view = field(enumOf(TaskView));
 const type = field(name('optional'));
 const tag = field(utf8(limits.tagBytes, 'optional'));
+const key = field(text(limits.keyChars, 'required'));
+const explainByKey = message<ExplainTaskRequest>({ tenant, queue, idempotencyKey: key });
+const explainById = message<ExplainTaskRequest>(byId, ({ queue, idempotencyKey }, at, findings) => {
+  if (queue !== '' || idempotencyKey !== '')
+    findings.add(at, 'id', 'is given together with queue or idempotency_key; give the id, or both of these');
+});
 
 export const getTask = message<GetTaskRequest>({ ...byId, view });
 export const getTaskByKey = message<GetTaskByKeyRequest>({
   tenant,
   queue,
-  idempotencyKey: field(text(limits.keyChars, 'required')),
+  idempotencyKey: key,
   view,
 });
 export const getTaskHistory = message<GetTaskHistoryRequest>(byId);
 export const verifyTaskHistory = message<VerifyTaskHistoryRequest>(byId);
+export const explainTask: Check<ExplainTaskRequest> = (request, at, name, findings) => {
+  const byOneKey = request.id === '' && (request.queue !== '' || request.idempotencyKey !== '');
+  (byOneKey ? explainByKey : explainById)(request, at, name, findings);
+};
 export const cancelTask = message<CancelTaskRequest>({ ...byId, reason: field(text(limits.reasonChars)) });
 export const redriveTask = message<RedriveTaskRequest>(byId);
 

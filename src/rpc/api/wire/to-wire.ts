@@ -4,6 +4,7 @@
  */
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { eventSchema } from '../../../core/codec/event.ts';
+import { type Verdict, verdictCodes } from '../../../core/explain/verdict.ts';
 import type { Assignment, HeartbeatAnswer, ItemError, SubmitResult } from '../../../core/messages.ts';
 import type { Options, Submission } from '../../../core/submission/submission.ts';
 import { begunWords, type TaskEvent } from '../../../core/task/event.ts';
@@ -25,6 +26,8 @@ import {
 import type {
   ItemErrorSchema,
   SubmitResultSchema,
+  VerdictCode,
+  VerdictSchema,
   WatchTaskResponseSchema,
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import type { AssignmentSchema, HeartbeatAnswerSchema } from '../../gen/holdfast/v1/worker_service_pb.ts';
@@ -177,6 +180,20 @@ function detailsOf(event: KnownEvent): MessageInitShape<typeof TaskEventSchema> 
   }
 }
 
+export function verdictToWire(verdict: Verdict): MessageInitShape<typeof VerdictSchema> {
+  const evidence = Object.entries(verdict.evidence)
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => [name, String(value)]);
+  return {
+    code: verdictCodes.indexOf(verdict.code) as VerdictCode,
+    sentence: verdict.sentence,
+    sinceMs: int64(verdict.sinceMs),
+    untilMs: int64(verdict.untilMs),
+    evidence: Object.fromEntries(evidence),
+    nextCommand: verdict.next,
+  };
+}
+
 export function updateToWire(update: WatchUpdate): MessageInitShape<typeof WatchTaskResponseSchema> {
   if (update.kind === 'progress')
     return { update: { case: 'progress', value: progressToWire(update.progress) } };
@@ -268,8 +285,8 @@ export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchem
 }
 
 export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSchema> {
-  const { name, id, queues, types, maxVersions, inFlight, reserved, connectedAtMs, node, unlistedCount } =
-    view;
+  const { name, id, queues, types, maxVersions, inFlight, reserved } = view;
+  const { connectedAtMs, node, unlistedCount, polls } = view;
   return {
     name,
     id,
@@ -281,5 +298,6 @@ export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSc
     connectedAtMs: int64(connectedAtMs),
     node,
     unlistedCount,
+    polls,
   };
 }

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/admin_service.proto.
  */
 export const file_holdfast_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9ob2xkZmFzdC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtob2xkZmFzdC52MSKWAQoFUXVldWUSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGF1c2VkGAMgASgIEiQKB29uX2RlYWQYBCABKA4yEy5ob2xkZmFzdC52MS5PbkRlYWQSDwoHd29ya2VycxgFIAEoDRIoCgZjb3VudHMYBiABKAsyGC5ob2xkZmFzdC52MS5RdWV1ZUNvdW50cyJyCgtRdWV1ZUNvdW50cxIRCglzY2hlZHVsZWQYASABKAQSDQoFcmVhZHkYAiABKAQSDwoHcnVubmluZxgDIAEoBBIMCgRkZWFkGAQgASgEEhAKCGF0X2xlYXN0GAUgASgIEhAKCHJlc2VydmVkGAYgASgEIiMKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCSI4ChJMaXN0UXVldWVzUmVzcG9uc2USIgoGcXVldWVzGAEgAygLMhIuaG9sZGZhc3QudjEuUXVldWUiLwoPR2V0UXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjUKEEdldFF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJoChJVcGRhdGVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSJAoHb25fZGVhZBgDIAEoDjITLmhvbGRmYXN0LnYxLk9uRGVhZBIOCgZjcmVhdGUYBCABKAgiOAoTVXBkYXRlUXVldWVSZXNwb25zZRIhCgVxdWV1ZRgBIAEoCzISLmhvbGRmYXN0LnYxLlF1ZXVlIkEKEVBhdXNlUXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBmNyZWF0ZRgDIAEoCCI3ChJQYXVzZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJCChJSZXN1bWVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGY3JlYXRlGAMgASgIIjgKE1Jlc3VtZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSIzChJMaXN0V29ya2Vyc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJIrsBCgZXb3JrZXISDAoEbmFtZRgBIAEoCRIKCgJpZBgCIAEoCRIOCgZxdWV1ZXMYAyADKAkSDQoFdHlwZXMYBCADKAkSEQoJaW5fZmxpZ2h0GAUgASgNEhcKD2Nvbm5lY3RlZF9hdF9tcxgGIAEoAxIMCgRub2RlGAcgASgJEhQKDG1heF92ZXJzaW9ucxgIIAMoDRIWCg51bmxpc3RlZF9jb3VudBgJIAEoDRIQCghyZXNlcnZlZBgKIAEoDSJPChNMaXN0V29ya2Vyc1Jlc3BvbnNlEiQKB3dvcmtlcnMYASADKAsyEy5ob2xkZmFzdC52MS5Xb3JrZXISEgoKaW5jb21wbGV0ZRgCIAEoCCpICgZPbkRlYWQSFwoTT05fREVBRF9VTlNQRUNJRklFRBAAEhMKD09OX0RFQURfUkVMRUFTRRABEhAKDE9OX0RFQURfSE9MRBACMusDCgxBZG1pblNlcnZpY2USTQoKTGlzdFF1ZXVlcxIeLmhvbGRmYXN0LnYxLkxpc3RRdWV1ZXNSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuTGlzdFF1ZXVlc1Jlc3BvbnNlEkcKCEdldFF1ZXVlEhwuaG9sZGZhc3QudjEuR2V0UXVldWVSZXF1ZXN0Gh0uaG9sZGZhc3QudjEuR2V0UXVldWVSZXNwb25zZRJQCgtVcGRhdGVRdWV1ZRIfLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVxdWVzdBogLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVzcG9uc2USTQoKUGF1c2VRdWV1ZRIeLmhvbGRmYXN0LnYxLlBhdXNlUXVldWVSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuUGF1c2VRdWV1ZVJlc3BvbnNlElAKC1Jlc3VtZVF1ZXVlEh8uaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXF1ZXN0GiAuaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXNwb25zZRJQCgtMaXN0V29ya2VycxIfLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVxdWVzdBogLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ch9ob2xkZmFzdC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtob2xkZmFzdC52MSKWAQoFUXVldWUSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGF1c2VkGAMgASgIEiQKB29uX2RlYWQYBCABKA4yEy5ob2xkZmFzdC52MS5PbkRlYWQSDwoHd29ya2VycxgFIAEoDRIoCgZjb3VudHMYBiABKAsyGC5ob2xkZmFzdC52MS5RdWV1ZUNvdW50cyJyCgtRdWV1ZUNvdW50cxIRCglzY2hlZHVsZWQYASABKAQSDQoFcmVhZHkYAiABKAQSDwoHcnVubmluZxgDIAEoBBIMCgRkZWFkGAQgASgEEhAKCGF0X2xlYXN0GAUgASgIEhAKCHJlc2VydmVkGAYgASgEIiMKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCSI4ChJMaXN0UXVldWVzUmVzcG9uc2USIgoGcXVldWVzGAEgAygLMhIuaG9sZGZhc3QudjEuUXVldWUiLwoPR2V0UXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjUKEEdldFF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJoChJVcGRhdGVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSJAoHb25fZGVhZBgDIAEoDjITLmhvbGRmYXN0LnYxLk9uRGVhZBIOCgZjcmVhdGUYBCABKAgiOAoTVXBkYXRlUXVldWVSZXNwb25zZRIhCgVxdWV1ZRgBIAEoCzISLmhvbGRmYXN0LnYxLlF1ZXVlIkEKEVBhdXNlUXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBmNyZWF0ZRgDIAEoCCI3ChJQYXVzZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJCChJSZXN1bWVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGY3JlYXRlGAMgASgIIjgKE1Jlc3VtZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSIzChJMaXN0V29ya2Vyc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJIsoBCgZXb3JrZXISDAoEbmFtZRgBIAEoCRIKCgJpZBgCIAEoCRIOCgZxdWV1ZXMYAyADKAkSDQoFdHlwZXMYBCADKAkSEQoJaW5fZmxpZ2h0GAUgASgNEhcKD2Nvbm5lY3RlZF9hdF9tcxgGIAEoAxIMCgRub2RlGAcgASgJEhQKDG1heF92ZXJzaW9ucxgIIAMoDRIWCg51bmxpc3RlZF9jb3VudBgJIAEoDRIQCghyZXNlcnZlZBgKIAEoDRINCgVwb2xscxgLIAEoCCJPChNMaXN0V29ya2Vyc1Jlc3BvbnNlEiQKB3dvcmtlcnMYASADKAsyEy5ob2xkZmFzdC52MS5Xb3JrZXISEgoKaW5jb21wbGV0ZRgCIAEoCCpICgZPbkRlYWQSFwoTT05fREVBRF9VTlNQRUNJRklFRBAAEhMKD09OX0RFQURfUkVMRUFTRRABEhAKDE9OX0RFQURfSE9MRBACMusDCgxBZG1pblNlcnZpY2USTQoKTGlzdFF1ZXVlcxIeLmhvbGRmYXN0LnYxLkxpc3RRdWV1ZXNSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuTGlzdFF1ZXVlc1Jlc3BvbnNlEkcKCEdldFF1ZXVlEhwuaG9sZGZhc3QudjEuR2V0UXVldWVSZXF1ZXN0Gh0uaG9sZGZhc3QudjEuR2V0UXVldWVSZXNwb25zZRJQCgtVcGRhdGVRdWV1ZRIfLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVxdWVzdBogLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVzcG9uc2USTQoKUGF1c2VRdWV1ZRIeLmhvbGRmYXN0LnYxLlBhdXNlUXVldWVSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuUGF1c2VRdWV1ZVJlc3BvbnNlElAKC1Jlc3VtZVF1ZXVlEh8uaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXF1ZXN0GiAuaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXNwb25zZRJQCgtMaXN0V29ya2VycxIfLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVxdWVzdBogLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * A queue with its settings and counts.
@@ -424,9 +424,10 @@ export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PUR
   messageDesc(file_holdfast_v1_admin_service, 12);
 
 /**
- * A worker that holds a stream, on the node that responds or on another node of the same store. Nodes announce their workers to
- * each other within 10 s of a change, and each minute; an announcement that is older than 3 minutes is left out. A worker that
- * polls by ClaimTasks is not listed.
+ * A worker that holds a stream, or that has polled by ClaimTasks within the last minute, on the node that responds or on another node
+ * of the same store. Nodes announce their workers to each other within 10 s of a change, and each minute; an announcement that is
+ * older than 3 minutes is left out. A worker that polls several nodes is listed once, with the tasks that the node which it began to
+ * poll last gave it. A worker that polls with other queues or types in turn has an entry for each.
  *
  * @generated from message holdfast.v1.Worker
  */
@@ -467,7 +468,7 @@ export type Worker = Message<"holdfast.v1.Worker"> & {
   inFlight: number;
 
   /**
-   * The time at which its stream was opened.
+   * The time at which its stream was opened; of a worker that polls, since when it has polled without a break of a minute.
    *
    * @generated from field: int64 connected_at_ms = 6;
    */
@@ -502,6 +503,14 @@ export type Worker = Message<"holdfast.v1.Worker"> & {
    * @generated from field: uint32 reserved = 10;
    */
   reserved: number;
+
+  /**
+   * True if it polls by ClaimTasks and holds no stream. A server of 0.1.0 does not list such workers. The entry lasts for a minute
+   * after its last call.
+   *
+   * @generated from field: bool polls = 11;
+   */
+  polls: boolean;
 };
 
 /**
@@ -639,7 +648,7 @@ export const AdminService: GenService<{
     output: typeof ResumeQueueResponseSchema;
   },
   /**
-   * Returns the workers that hold a stream, on all nodes that share the store.
+   * Returns the workers that hold a stream and those that poll by ClaimTasks, on all nodes that share the store.
    *
    * @generated from rpc holdfast.v1.AdminService.ListWorkers
    */

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/task_service.proto.
  */
 export const file_holdfast_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5ob2xkZmFzdC92MS90YXNrX3NlcnZpY2UucHJvdG8SC2hvbGRmYXN0LnYxIogBCgpTdWJtaXRJdGVtEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIfCgRzcGVjGAIgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAMgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxITCgt0cmFjZXBhcmVudBgEIAEoCSJZChFTdWJtaXRUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSJQoEaXRlbRgDIAEoCzIXLmhvbGRmYXN0LnYxLlN1Ym1pdEl0ZW0iSwoSU3VibWl0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJbChJTdWJtaXRUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEiYKBWl0ZW1zGAMgAygLMhcuaG9sZGZhc3QudjEuU3VibWl0SXRlbSJBChNTdWJtaXRUYXNrc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQijwEKDFN1Ym1pdFJlc3VsdBIKCgJpZBgBIAEoCRIUCgxkZWR1cGxpY2F0ZWQYAiABKAgSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgEIAEoDRIlCgVlcnJvchgFIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciKiAQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGVscBgEIAEoCRIPCgd0YXNrX2lkGAUgASgJEhYKDnJldHJ5X2FmdGVyX21zGAYgASgDEi8KCnZpb2xhdGlvbnMYByADKAsyGy5ob2xkZmFzdC52MS5GaWVsZFZpb2xhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJRCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIjCgR2aWV3GAIgASgOMhUuaG9sZGZhc3QudjEuVGFza1ZpZXcSDgoGdGVuYW50GAMgASgJIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayJyChNHZXRUYXNrQnlLZXlSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSIwoEdmlldxgEIAEoDjIVLmhvbGRmYXN0LnYxLlRhc2tWaWV3IjcKFEdldFRhc2tCeUtleVJlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIvcBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIMCgR0eXBlGAQgASgJEgsKA3RhZxgFIAEoCRIUCgxvcmRlcmluZ19rZXkYBiABKAkSEAoIcmV0cnlpbmcYByABKAgSGAoQYWNjZXB0ZWRfZnJvbV9tcxgIIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgJIAEoAxIRCglwYWdlX3NpemUYCiABKA0SEgoKcGFnZV90b2tlbhgLIAEoCSJ7ChFMaXN0VGFza3NSZXNwb25zZRIgCgV0YXNrcxgBIAMoCzIRLmhvbGRmYXN0LnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCGV4YW1pbmVkGAMgASgNEhkKEWV4YW1pbmVkX3VudGlsX21zGAQgASgDIkkKFUdldFRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIUCgxmcm9tX3ZlcnNpb24YAiABKA0SDgoGdGVuYW50GAMgASgJIlIKFkdldFRhc2tIaXN0b3J5UmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYuaG9sZGZhc3QudjEuVGFza0V2ZW50EhAKCGhhc19tb3JlGAIgASgIIjYKGFZlcmlmeVRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkibAoZVmVyaWZ5VGFza0hpc3RvcnlSZXNwb25zZRIOCgZldmVudHMYASABKA0SKAoFZmF1bHQYAiABKA4yGS5ob2xkZmFzdC52MS5IaXN0b3J5RmF1bHQSFQoNZmF1bHRfdmVyc2lvbhgDIAEoDSJEChBXYXRjaFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEhQKDGZyb21fdmVyc2lvbhgCIAEoDRIOCgZ0ZW5hbnQYAyABKAki0wEKEVdhdGNoVGFza1Jlc3BvbnNlEiwKBWV2ZW50GAEgASgLMhsuaG9sZGZhc3QudjEuVmVyc2lvbmVkRXZlbnRIABIpCghwcm9ncmVzcxgCIAEoCzIVLmhvbGRmYXN0LnYxLlByb2dyZXNzSAASMQoKa2VlcF9hbGl2ZRgDIAEoCzIbLmhvbGRmYXN0LnYxLldhdGNoS2VlcEFsaXZlSAASKAoFZHJhaW4YBCABKAsyFy5ob2xkZmFzdC52MS5XYXRjaERyYWluSABCCAoGdXBkYXRlIm8KDlZlcnNpb25lZEV2ZW50Eg8KB3ZlcnNpb24YASABKA0SJQoFZXZlbnQYAiABKAsyFi5ob2xkZmFzdC52MS5UYXNrRXZlbnQSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUiEAoOV2F0Y2hLZWVwQWxpdmUiDAoKV2F0Y2hEcmFpbiJRChFXYXRjaFRhc2tzUmVxdWVzdBIsCgV0YXNrcxgBIAMoCzIdLmhvbGRmYXN0LnYxLldhdGNoVGFza1JlcXVlc3QSDgoGdGVuYW50GAIgASgJIncKEldhdGNoVGFza3NSZXNwb25zZRIKCgJpZBgBIAEoCRIuCgZ1cGRhdGUYAiABKAsyHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXNwb25zZRIlCgVlcnJvchgDIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciI/ChFDYW5jZWxUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGdGVuYW50GAMgASgJIjUKEkNhbmNlbFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayIwChJSZWRyaXZlVGFza1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJIjYKE1JlZHJpdmVUYXNrUmVzcG9uc2USHwoEdGFzaxgBIAEoCzIRLmhvbGRmYXN0LnYxLlRhc2siuAEKE1JlZHJpdmVUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEgwKBHR5cGUYAyABKAkSCwoDdGFnGAQgASgJEhgKEGFjY2VwdGVkX2Zyb21fbXMYBSABKAMSGQoRYWNjZXB0ZWRfdW50aWxfbXMYBiABKAMSDwoHZHJ5X3J1bhgHIAEoCBINCgVsaW1pdBgIIAEoDRISCgpwYWdlX3Rva2VuGAkgASgJIpABChRSZWRyaXZlVGFza3NSZXNwb25zZRIPCgdtYXRjaGVkGAEgASgNEhAKCHJlZHJpdmVuGAIgASgNEg8KB3JlZnVzZWQYAyABKA0SFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJEhAKCGV4YW1pbmVkGAUgASgNEhkKEWV4YW1pbmVkX3VudGlsX21zGAYgASgDKoABCgxIaXN0b3J5RmF1bHQSHQoZSElTVE9SWV9GQVVMVF9VTlNQRUNJRklFRBAAEhkKFUhJU1RPUllfRkFVTFRfQ0hBTkdFRBABEhkKFUhJU1RPUllfRkFVTFRfTUlTU0lORxACEhsKF0hJU1RPUllfRkFVTFRfVU5DT1VOVEVEEAMy6QcKC1Rhc2tTZXJ2aWNlEk0KClN1Ym1pdFRhc2sSHi5ob2xkZmFzdC52MS5TdWJtaXRUYXNrUmVxdWVzdBofLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tSZXNwb25zZRJQCgtTdWJtaXRUYXNrcxIfLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tzUmVxdWVzdBogLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tzUmVzcG9uc2USRAoHR2V0VGFzaxIbLmhvbGRmYXN0LnYxLkdldFRhc2tSZXF1ZXN0GhwuaG9sZGZhc3QudjEuR2V0VGFza1Jlc3BvbnNlElMKDEdldFRhc2tCeUtleRIgLmhvbGRmYXN0LnYxLkdldFRhc2tCeUtleVJlcXVlc3QaIS5ob2xkZmFzdC52MS5HZXRUYXNrQnlLZXlSZXNwb25zZRJKCglMaXN0VGFza3MSHS5ob2xkZmFzdC52MS5MaXN0VGFza3NSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuTGlzdFRhc2tzUmVzcG9uc2USWQoOR2V0VGFza0hpc3RvcnkSIi5ob2xkZmFzdC52MS5HZXRUYXNrSGlzdG9yeVJlcXVlc3QaIy5ob2xkZmFzdC52MS5HZXRUYXNrSGlzdG9yeVJlc3BvbnNlEmIKEVZlcmlmeVRhc2tIaXN0b3J5EiUuaG9sZGZhc3QudjEuVmVyaWZ5VGFza0hpc3RvcnlSZXF1ZXN0GiYuaG9sZGZhc3QudjEuVmVyaWZ5VGFza0hpc3RvcnlSZXNwb25zZRJMCglXYXRjaFRhc2sSHS5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVzcG9uc2UwARJPCgpXYXRjaFRhc2tzEh4uaG9sZGZhc3QudjEuV2F0Y2hUYXNrc1JlcXVlc3QaHy5ob2xkZmFzdC52MS5XYXRjaFRhc2tzUmVzcG9uc2UwARJNCgpDYW5jZWxUYXNrEh4uaG9sZGZhc3QudjEuQ2FuY2VsVGFza1JlcXVlc3QaHy5ob2xkZmFzdC52MS5DYW5jZWxUYXNrUmVzcG9uc2USUAoLUmVkcml2ZVRhc2sSHy5ob2xkZmFzdC52MS5SZWRyaXZlVGFza1JlcXVlc3QaIC5ob2xkZmFzdC52MS5SZWRyaXZlVGFza1Jlc3BvbnNlElMKDFJlZHJpdmVUYXNrcxIgLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrc1JlcXVlc3QaIS5ob2xkZmFzdC52MS5SZWRyaXZlVGFza3NSZXNwb25zZWIGcHJvdG8z", [file_holdfast_v1_task]);
+  fileDesc("Ch5ob2xkZmFzdC92MS90YXNrX3NlcnZpY2UucHJvdG8SC2hvbGRmYXN0LnYxIogBCgpTdWJtaXRJdGVtEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIfCgRzcGVjGAIgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAMgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxITCgt0cmFjZXBhcmVudBgEIAEoCSJZChFTdWJtaXRUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSJQoEaXRlbRgDIAEoCzIXLmhvbGRmYXN0LnYxLlN1Ym1pdEl0ZW0iSwoSU3VibWl0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJbChJTdWJtaXRUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEiYKBWl0ZW1zGAMgAygLMhcuaG9sZGZhc3QudjEuU3VibWl0SXRlbSJBChNTdWJtaXRUYXNrc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQijwEKDFN1Ym1pdFJlc3VsdBIKCgJpZBgBIAEoCRIUCgxkZWR1cGxpY2F0ZWQYAiABKAgSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgEIAEoDRIlCgVlcnJvchgFIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciKiAQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGVscBgEIAEoCRIPCgd0YXNrX2lkGAUgASgJEhYKDnJldHJ5X2FmdGVyX21zGAYgASgDEi8KCnZpb2xhdGlvbnMYByADKAsyGy5ob2xkZmFzdC52MS5GaWVsZFZpb2xhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJRCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIjCgR2aWV3GAIgASgOMhUuaG9sZGZhc3QudjEuVGFza1ZpZXcSDgoGdGVuYW50GAMgASgJIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayJyChNHZXRUYXNrQnlLZXlSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSIwoEdmlldxgEIAEoDjIVLmhvbGRmYXN0LnYxLlRhc2tWaWV3IjcKFEdldFRhc2tCeUtleVJlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIvcBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIMCgR0eXBlGAQgASgJEgsKA3RhZxgFIAEoCRIUCgxvcmRlcmluZ19rZXkYBiABKAkSEAoIcmV0cnlpbmcYByABKAgSGAoQYWNjZXB0ZWRfZnJvbV9tcxgIIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgJIAEoAxIRCglwYWdlX3NpemUYCiABKA0SEgoKcGFnZV90b2tlbhgLIAEoCSJ7ChFMaXN0VGFza3NSZXNwb25zZRIgCgV0YXNrcxgBIAMoCzIRLmhvbGRmYXN0LnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCGV4YW1pbmVkGAMgASgNEhkKEWV4YW1pbmVkX3VudGlsX21zGAQgASgDIkkKFUdldFRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIUCgxmcm9tX3ZlcnNpb24YAiABKA0SDgoGdGVuYW50GAMgASgJIlIKFkdldFRhc2tIaXN0b3J5UmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYuaG9sZGZhc3QudjEuVGFza0V2ZW50EhAKCGhhc19tb3JlGAIgASgIIjYKGFZlcmlmeVRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkibAoZVmVyaWZ5VGFza0hpc3RvcnlSZXNwb25zZRIOCgZldmVudHMYASABKA0SKAoFZmF1bHQYAiABKA4yGS5ob2xkZmFzdC52MS5IaXN0b3J5RmF1bHQSFQoNZmF1bHRfdmVyc2lvbhgDIAEoDSJYChJFeHBsYWluVGFza1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEg0KBXF1ZXVlGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCSJsChNFeHBsYWluVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEiUKB3ZlcmRpY3QYAiABKAsyFC5ob2xkZmFzdC52MS5WZXJkaWN0Eg0KBWF0X21zGAMgASgDIuQBCgdWZXJkaWN0EiYKBGNvZGUYASABKA4yGC5ob2xkZmFzdC52MS5WZXJkaWN0Q29kZRIQCghzZW50ZW5jZRgCIAEoCRIQCghzaW5jZV9tcxgDIAEoAxIQCgh1bnRpbF9tcxgEIAEoAxI0CghldmlkZW5jZRgFIAMoCzIiLmhvbGRmYXN0LnYxLlZlcmRpY3QuRXZpZGVuY2VFbnRyeRIUCgxuZXh0X2NvbW1hbmQYBiABKAkaLwoNRXZpZGVuY2VFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkQKEFdhdGNoVGFza1JlcXVlc3QSCgoCaWQYASABKAkSFAoMZnJvbV92ZXJzaW9uGAIgASgNEg4KBnRlbmFudBgDIAEoCSLTAQoRV2F0Y2hUYXNrUmVzcG9uc2USLAoFZXZlbnQYASABKAsyGy5ob2xkZmFzdC52MS5WZXJzaW9uZWRFdmVudEgAEikKCHByb2dyZXNzGAIgASgLMhUuaG9sZGZhc3QudjEuUHJvZ3Jlc3NIABIxCgprZWVwX2FsaXZlGAMgASgLMhsuaG9sZGZhc3QudjEuV2F0Y2hLZWVwQWxpdmVIABIoCgVkcmFpbhgEIAEoCzIXLmhvbGRmYXN0LnYxLldhdGNoRHJhaW5IAEIICgZ1cGRhdGUibwoOVmVyc2lvbmVkRXZlbnQSDwoHdmVyc2lvbhgBIAEoDRIlCgVldmVudBgCIAEoCzIWLmhvbGRmYXN0LnYxLlRhc2tFdmVudBIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZSIQCg5XYXRjaEtlZXBBbGl2ZSIMCgpXYXRjaERyYWluIlEKEVdhdGNoVGFza3NSZXF1ZXN0EiwKBXRhc2tzGAEgAygLMh0uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYAiABKAkidwoSV2F0Y2hUYXNrc1Jlc3BvbnNlEgoKAmlkGAEgASgJEi4KBnVwZGF0ZRgCIAEoCzIeLmhvbGRmYXN0LnYxLldhdGNoVGFza1Jlc3BvbnNlEiUKBWVycm9yGAMgASgLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIj8KEUNhbmNlbFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkiNQoSQ2FuY2VsVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIjAKElJlZHJpdmVUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkiNgoTUmVkcml2ZVRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayK4AQoTUmVkcml2ZVRhc2tzUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSDAoEdHlwZRgDIAEoCRILCgN0YWcYBCABKAkSGAoQYWNjZXB0ZWRfZnJvbV9tcxgFIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgGIAEoAxIPCgdkcnlfcnVuGAcgASgIEg0KBWxpbWl0GAggASgNEhIKCnBhZ2VfdG9rZW4YCSABKAkikAEKFFJlZHJpdmVUYXNrc1Jlc3BvbnNlEg8KB21hdGNoZWQYASABKA0SEAoIcmVkcml2ZW4YAiABKA0SDwoHcmVmdXNlZBgDIAEoDRIXCg9uZXh0X3BhZ2VfdG9rZW4YBCABKAkSEAoIZXhhbWluZWQYBSABKA0SGQoRZXhhbWluZWRfdW50aWxfbXMYBiABKAMqgAEKDEhpc3RvcnlGYXVsdBIdChlISVNUT1JZX0ZBVUxUX1VOU1BFQ0lGSUVEEAASGQoVSElTVE9SWV9GQVVMVF9DSEFOR0VEEAESGQoVSElTVE9SWV9GQVVMVF9NSVNTSU5HEAISGwoXSElTVE9SWV9GQVVMVF9VTkNPVU5URUQQAyqZBwoLVmVyZGljdENvZGUSHAoYVkVSRElDVF9DT0RFX1VOU1BFQ0lGSUVEEAASGAoUVkVSRElDVF9DT0RFX05PVF9EVUUQARIdChlWRVJESUNUX0NPREVfUVVFVUVfUEFVU0VEEAISGgoWVkVSRElDVF9DT0RFX05PX1dPUktFUhADEiMKH1ZFUkRJQ1RfQ09ERV9OT19XT1JLRVJfRk9SX1RZUEUQBBImCiJWRVJESUNUX0NPREVfTk9fV09SS0VSX0ZPUl9WRVJTSU9OEAUSHQoZVkVSRElDVF9DT0RFX1dPUktFUlNfRlVMTBAGEhsKF1ZFUkRJQ1RfQ09ERV9MQU5FX1dBSVRTEAcSIgoeVkVSRElDVF9DT0RFX0xBTkVfSEVMRF9CWV9ERUFEEAgSGAoUVkVSRElDVF9DT0RFX0JBQ0tPRkYQCRIYChRWRVJESUNUX0NPREVfUlVOTklORxAKEh8KG1ZFUkRJQ1RfQ09ERV9SVU5OSU5HX1NJTEVOVBALEhsKF1ZFUkRJQ1RfQ09ERV9MRUFTRV9MT1NUEAwSHQoZVkVSRElDVF9DT0RFX0NBTkNFTF9BU0tFRBANEh0KGVZFUkRJQ1RfQ09ERV9NRVNTQUdFX0xPU1QQDhIgChxWRVJESUNUX0NPREVfU1RPUkVfVEhST1RUTEVEEA8SHgoaVkVSRElDVF9DT0RFX0RFQURfQVRURU1QVFMQEBIbChdWRVJESUNUX0NPREVfREVBRF9GQVRBTBAREh4KGlZFUkRJQ1RfQ09ERV9ERUFEX0RFQURMSU5FEBISHgoaVkVSRElDVF9DT0RFX0RFQURfTElGRVRJTUUQExIaChZWRVJESUNUX0NPREVfQ0FOQ0VMTEVEEBQSGgoWVkVSRElDVF9DT0RFX1NVQ0NFRURFRBAVEhUKEVZFUkRJQ1RfQ09ERV9HT05FEBYSHQoZVkVSRElDVF9DT0RFX0RVUExJQ0FURV9PRhAXEhgKFFZFUkRJQ1RfQ09ERV9TTk9PWkVEEBgSGQoVVkVSRElDVF9DT0RFX1JFU0VSVkVEEBkSGwoXVkVSRElDVF9DT0RFX1JVTlNfQUxPTkUQGhIhCh1WRVJESUNUX0NPREVfREVBRF9XT1JLRVJfTE9TVBAbEh0KGVZFUkRJQ1RfQ09ERV9TRVJWRVJfR1JBQ0UQHBIZChVWRVJESUNUX0NPREVfU1RBUlRJTkcQHTK7CAoLVGFza1NlcnZpY2USTQoKU3VibWl0VGFzaxIeLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuU3VibWl0VGFza1Jlc3BvbnNlElAKC1N1Ym1pdFRhc2tzEh8uaG9sZGZhc3QudjEuU3VibWl0VGFza3NSZXF1ZXN0GiAuaG9sZGZhc3QudjEuU3VibWl0VGFza3NSZXNwb25zZRJECgdHZXRUYXNrEhsuaG9sZGZhc3QudjEuR2V0VGFza1JlcXVlc3QaHC5ob2xkZmFzdC52MS5HZXRUYXNrUmVzcG9uc2USUwoMR2V0VGFza0J5S2V5EiAuaG9sZGZhc3QudjEuR2V0VGFza0J5S2V5UmVxdWVzdBohLmhvbGRmYXN0LnYxLkdldFRhc2tCeUtleVJlc3BvbnNlEkoKCUxpc3RUYXNrcxIdLmhvbGRmYXN0LnYxLkxpc3RUYXNrc1JlcXVlc3QaHi5ob2xkZmFzdC52MS5MaXN0VGFza3NSZXNwb25zZRJZCg5HZXRUYXNrSGlzdG9yeRIiLmhvbGRmYXN0LnYxLkdldFRhc2tIaXN0b3J5UmVxdWVzdBojLmhvbGRmYXN0LnYxLkdldFRhc2tIaXN0b3J5UmVzcG9uc2USYgoRVmVyaWZ5VGFza0hpc3RvcnkSJS5ob2xkZmFzdC52MS5WZXJpZnlUYXNrSGlzdG9yeVJlcXVlc3QaJi5ob2xkZmFzdC52MS5WZXJpZnlUYXNrSGlzdG9yeVJlc3BvbnNlElAKC0V4cGxhaW5UYXNrEh8uaG9sZGZhc3QudjEuRXhwbGFpblRhc2tSZXF1ZXN0GiAuaG9sZGZhc3QudjEuRXhwbGFpblRhc2tSZXNwb25zZRJMCglXYXRjaFRhc2sSHS5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVzcG9uc2UwARJPCgpXYXRjaFRhc2tzEh4uaG9sZGZhc3QudjEuV2F0Y2hUYXNrc1JlcXVlc3QaHy5ob2xkZmFzdC52MS5XYXRjaFRhc2tzUmVzcG9uc2UwARJNCgpDYW5jZWxUYXNrEh4uaG9sZGZhc3QudjEuQ2FuY2VsVGFza1JlcXVlc3QaHy5ob2xkZmFzdC52MS5DYW5jZWxUYXNrUmVzcG9uc2USUAoLUmVkcml2ZVRhc2sSHy5ob2xkZmFzdC52MS5SZWRyaXZlVGFza1JlcXVlc3QaIC5ob2xkZmFzdC52MS5SZWRyaXZlVGFza1Jlc3BvbnNlElMKDFJlZHJpdmVUYXNrcxIgLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrc1JlcXVlc3QaIS5ob2xkZmFzdC52MS5SZWRyaXZlVGFza3NSZXNwb25zZWIGcHJvdG8z", [file_holdfast_v1_task]);
 
 /**
  * One submission of a batch.
@@ -695,6 +695,139 @@ export const VerifyTaskHistoryResponseSchema: GenMessage<VerifyTaskHistoryRespon
   messageDesc(file_holdfast_v1_task_service, 17);
 
 /**
+ * Request of ExplainTask. Either the id, or the queue and the key.
+ *
+ * @generated from message holdfast.v1.ExplainTaskRequest
+ */
+export type ExplainTaskRequest = Message<"holdfast.v1.ExplainTaskRequest"> & {
+  /**
+   * The id of the task.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * See the package comment of task.proto.
+   *
+   * @generated from field: string tenant = 2;
+   */
+  tenant: string;
+
+  /**
+   * The queue that the key belongs to; empty with `id`.
+   *
+   * @generated from field: string queue = 3;
+   */
+  queue: string;
+
+  /**
+   * The key of the submission; empty with `id`.
+   *
+   * @generated from field: string idempotency_key = 4;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message holdfast.v1.ExplainTaskRequest.
+ * Use `create(ExplainTaskRequestSchema)` to create a new message.
+ */
+export const ExplainTaskRequestSchema: GenMessage<ExplainTaskRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 18);
+
+/**
+ * Response of ExplainTask.
+ *
+ * @generated from message holdfast.v1.ExplainTaskResponse
+ */
+export type ExplainTaskResponse = Message<"holdfast.v1.ExplainTaskResponse"> & {
+  /**
+   * The task as it was read for the verdict, without its payload and its result.
+   *
+   * @generated from field: holdfast.v1.Task task = 1;
+   */
+  task?: Task | undefined;
+
+  /**
+   * The one cause for which it has not completed, or the way in which it ended.
+   *
+   * @generated from field: holdfast.v1.Verdict verdict = 2;
+   */
+  verdict?: Verdict | undefined;
+
+  /**
+   * The time of the server at which the verdict held.
+   *
+   * @generated from field: int64 at_ms = 3;
+   */
+  atMs: bigint;
+};
+
+/**
+ * Describes the message holdfast.v1.ExplainTaskResponse.
+ * Use `create(ExplainTaskResponseSchema)` to create a new message.
+ */
+export const ExplainTaskResponseSchema: GenMessage<ExplainTaskResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 19);
+
+/**
+ * Why a task has not completed, or how it ended.
+ *
+ * @generated from message holdfast.v1.Verdict
+ */
+export type Verdict = Message<"holdfast.v1.Verdict"> & {
+  /**
+   * For scripts.
+   *
+   * @generated from field: holdfast.v1.VerdictCode code = 1;
+   */
+  code: VerdictCode;
+
+  /**
+   * One sentence for people, in English.
+   *
+   * @generated from field: string sentence = 2;
+   */
+  sentence: string;
+
+  /**
+   * Since when the cause holds; 0: not known.
+   *
+   * @generated from field: int64 since_ms = 3;
+   */
+  sinceMs: bigint;
+
+  /**
+   * When the cause ends by itself at the latest; 0: not known, or it does not.
+   *
+   * @generated from field: int64 until_ms = 4;
+   */
+  untilMs: bigint;
+
+  /**
+   * The ids, workers and numbers that show the cause, by their names.
+   *
+   * @generated from field: map<string, string> evidence = 5;
+   */
+  evidence: { [key: string]: string };
+
+  /**
+   * The command that shows more or ends the cause; empty: nothing need be done.
+   *
+   * @generated from field: string next_command = 6;
+   */
+  nextCommand: string;
+};
+
+/**
+ * Describes the message holdfast.v1.Verdict.
+ * Use `create(VerdictSchema)` to create a new message.
+ */
+export const VerdictSchema: GenMessage<Verdict> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 20);
+
+/**
  * Request of WatchTask.
  *
  * @generated from message holdfast.v1.WatchTaskRequest
@@ -727,7 +860,7 @@ export type WatchTaskRequest = Message<"holdfast.v1.WatchTaskRequest"> & {
  * Use `create(WatchTaskRequestSchema)` to create a new message.
  */
 export const WatchTaskRequestSchema: GenMessage<WatchTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 18);
+  messageDesc(file_holdfast_v1_task_service, 21);
 
 /**
  * One message of a WatchTask stream.
@@ -780,7 +913,7 @@ export type WatchTaskResponse = Message<"holdfast.v1.WatchTaskResponse"> & {
  * Use `create(WatchTaskResponseSchema)` to create a new message.
  */
 export const WatchTaskResponseSchema: GenMessage<WatchTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 19);
+  messageDesc(file_holdfast_v1_task_service, 22);
 
 /**
  * An event with its place in the history.
@@ -815,7 +948,7 @@ export type VersionedEvent = Message<"holdfast.v1.VersionedEvent"> & {
  * Use `create(VersionedEventSchema)` to create a new message.
  */
 export const VersionedEventSchema: GenMessage<VersionedEvent> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 20);
+  messageDesc(file_holdfast_v1_task_service, 23);
 
 /**
  * Keeps a connection from being closed as idle.
@@ -830,7 +963,7 @@ export type WatchKeepAlive = Message<"holdfast.v1.WatchKeepAlive"> & {
  * Use `create(WatchKeepAliveSchema)` to create a new message.
  */
 export const WatchKeepAliveSchema: GenMessage<WatchKeepAlive> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 21);
+  messageDesc(file_holdfast_v1_task_service, 24);
 
 /**
  * Announces the end of a stream.
@@ -845,7 +978,7 @@ export type WatchDrain = Message<"holdfast.v1.WatchDrain"> & {
  * Use `create(WatchDrainSchema)` to create a new message.
  */
 export const WatchDrainSchema: GenMessage<WatchDrain> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 22);
+  messageDesc(file_holdfast_v1_task_service, 25);
 
 /**
  * Request of WatchTasks.
@@ -873,7 +1006,7 @@ export type WatchTasksRequest = Message<"holdfast.v1.WatchTasksRequest"> & {
  * Use `create(WatchTasksRequestSchema)` to create a new message.
  */
 export const WatchTasksRequestSchema: GenMessage<WatchTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 23);
+  messageDesc(file_holdfast_v1_task_service, 26);
 
 /**
  * One message of a WatchTasks stream.
@@ -908,7 +1041,7 @@ export type WatchTasksResponse = Message<"holdfast.v1.WatchTasksResponse"> & {
  * Use `create(WatchTasksResponseSchema)` to create a new message.
  */
 export const WatchTasksResponseSchema: GenMessage<WatchTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 24);
+  messageDesc(file_holdfast_v1_task_service, 27);
 
 /**
  * Request of CancelTask.
@@ -943,7 +1076,7 @@ export type CancelTaskRequest = Message<"holdfast.v1.CancelTaskRequest"> & {
  * Use `create(CancelTaskRequestSchema)` to create a new message.
  */
 export const CancelTaskRequestSchema: GenMessage<CancelTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 25);
+  messageDesc(file_holdfast_v1_task_service, 28);
 
 /**
  * Response of CancelTask.
@@ -964,7 +1097,7 @@ export type CancelTaskResponse = Message<"holdfast.v1.CancelTaskResponse"> & {
  * Use `create(CancelTaskResponseSchema)` to create a new message.
  */
 export const CancelTaskResponseSchema: GenMessage<CancelTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 26);
+  messageDesc(file_holdfast_v1_task_service, 29);
 
 /**
  * Request of RedriveTask.
@@ -992,7 +1125,7 @@ export type RedriveTaskRequest = Message<"holdfast.v1.RedriveTaskRequest"> & {
  * Use `create(RedriveTaskRequestSchema)` to create a new message.
  */
 export const RedriveTaskRequestSchema: GenMessage<RedriveTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 27);
+  messageDesc(file_holdfast_v1_task_service, 30);
 
 /**
  * Response of RedriveTask.
@@ -1013,7 +1146,7 @@ export type RedriveTaskResponse = Message<"holdfast.v1.RedriveTaskResponse"> & {
  * Use `create(RedriveTaskResponseSchema)` to create a new message.
  */
 export const RedriveTaskResponseSchema: GenMessage<RedriveTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 28);
+  messageDesc(file_holdfast_v1_task_service, 31);
 
 /**
  * Request of RedriveTasks.
@@ -1090,7 +1223,7 @@ export type RedriveTasksRequest = Message<"holdfast.v1.RedriveTasksRequest"> & {
  * Use `create(RedriveTasksRequestSchema)` to create a new message.
  */
 export const RedriveTasksRequestSchema: GenMessage<RedriveTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 29);
+  messageDesc(file_holdfast_v1_task_service, 32);
 
 /**
  * Response of RedriveTasks.
@@ -1146,7 +1279,7 @@ export type RedriveTasksResponse = Message<"holdfast.v1.RedriveTasksResponse"> &
  * Use `create(RedriveTasksResponseSchema)` to create a new message.
  */
 export const RedriveTasksResponseSchema: GenMessage<RedriveTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 30);
+  messageDesc(file_holdfast_v1_task_service, 33);
 
 /**
  * What is wrong with a history.
@@ -1195,6 +1328,236 @@ export type HistoryFault = (typeof HistoryFault)[keyof typeof HistoryFault] | Un
  */
 export const HistoryFaultSchema: GenEnum<HistoryFault> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_task_service, 0);
+
+/**
+ * The cause for which a task has not completed, or the way in which it ended. Later versions may add codes.
+ *
+ * @generated from enum holdfast.v1.VerdictCode
+ */
+export const VerdictCode = {
+  /**
+   * Not set: a newer server gave a code that the client does not know, or none.
+   *
+   * @generated from enum value: VERDICT_CODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It waits for its start time.
+   *
+   * @generated from enum value: VERDICT_CODE_NOT_DUE = 1;
+   */
+  NOT_DUE: 1,
+
+  /**
+   * Its queue is paused.
+   *
+   * @generated from enum value: VERDICT_CODE_QUEUE_PAUSED = 2;
+   */
+  QUEUE_PAUSED: 2,
+
+  /**
+   * No worker takes tasks of its queue.
+   *
+   * @generated from enum value: VERDICT_CODE_NO_WORKER = 3;
+   */
+  NO_WORKER: 3,
+
+  /**
+   * The workers of its queue do not handle its type.
+   *
+   * @generated from enum value: VERDICT_CODE_NO_WORKER_FOR_TYPE = 4;
+   */
+  NO_WORKER_FOR_TYPE: 4,
+
+  /**
+   * The workers of its queue handle only older versions of its type.
+   *
+   * @generated from enum value: VERDICT_CODE_NO_WORKER_FOR_VERSION = 5;
+   */
+  NO_WORKER_FOR_VERSION: 5,
+
+  /**
+   * Every worker that handles its type has as many tasks as it takes.
+   *
+   * @generated from enum value: VERDICT_CODE_WORKERS_FULL = 6;
+   */
+  WORKERS_FULL: 6,
+
+  /**
+   * A task of the same ordering key is before it and has not ended.
+   *
+   * @generated from enum value: VERDICT_CODE_LANE_WAITS = 7;
+   */
+  LANE_WAITS: 7,
+
+  /**
+   * A dead task of the same ordering key is before it, and its queue holds the lane.
+   *
+   * @generated from enum value: VERDICT_CODE_LANE_HELD_BY_DEAD = 8;
+   */
+  LANE_HELD_BY_DEAD: 8,
+
+  /**
+   * It waits for its next attempt, after a failure, a lost worker or a release.
+   *
+   * @generated from enum value: VERDICT_CODE_BACKOFF = 9;
+   */
+  BACKOFF: 9,
+
+  /**
+   * Its handler runs.
+   *
+   * @generated from enum value: VERDICT_CODE_RUNNING = 10;
+   */
+  RUNNING: 10,
+
+  /**
+   * Its handler was called, and its worker has sent no heartbeat for longer than is usual.
+   *
+   * @generated from enum value: VERDICT_CODE_RUNNING_SILENT = 11;
+   */
+  RUNNING_SILENT: 11,
+
+  /**
+   * The lease of its worker is over. It runs elsewhere within seconds.
+   *
+   * @generated from enum value: VERDICT_CODE_LEASE_LOST = 12;
+   */
+  LEASE_LOST: 12,
+
+  /**
+   * Its cancellation was requested, and its worker has not ended it yet.
+   *
+   * @generated from enum value: VERDICT_CODE_CANCEL_ASKED = 13;
+   */
+  CANCEL_ASKED: 13,
+
+  /**
+   * It is ready, and no message makes a worker look at it until a server sends it again.
+   *
+   * @generated from enum value: VERDICT_CODE_MESSAGE_LOST = 14;
+   */
+  MESSAGE_LOST: 14,
+
+  /**
+   * The table or SQS refuses or fails the calls of the server that responds.
+   *
+   * @generated from enum value: VERDICT_CODE_STORE_THROTTLED = 15;
+   */
+  STORE_THROTTLED: 15,
+
+  /**
+   * It is dead: all of its attempts failed.
+   *
+   * @generated from enum value: VERDICT_CODE_DEAD_ATTEMPTS = 16;
+   */
+  DEAD_ATTEMPTS: 16,
+
+  /**
+   * It is dead: its handler reported that a further attempt is of no use.
+   *
+   * @generated from enum value: VERDICT_CODE_DEAD_FATAL = 17;
+   */
+  DEAD_FATAL: 17,
+
+  /**
+   * It is dead: its deadline passed.
+   *
+   * @generated from enum value: VERDICT_CODE_DEAD_DEADLINE = 18;
+   */
+  DEAD_DEADLINE: 18,
+
+  /**
+   * It is dead: its lifetime ended.
+   *
+   * @generated from enum value: VERDICT_CODE_DEAD_LIFETIME = 19;
+   */
+  DEAD_LIFETIME: 19,
+
+  /**
+   * It was cancelled.
+   *
+   * @generated from enum value: VERDICT_CODE_CANCELLED = 20;
+   */
+  CANCELLED: 20,
+
+  /**
+   * It is complete.
+   *
+   * @generated from enum value: VERDICT_CODE_SUCCEEDED = 21;
+   */
+  SUCCEEDED: 21,
+
+  /**
+   * It is no longer kept, or never existed. The command gives this code for TASK_NOT_FOUND; no response has it.
+   *
+   * @generated from enum value: VERDICT_CODE_GONE = 22;
+   */
+  GONE: 22,
+
+  /**
+   * It was not submitted, since another task has its key. No response has this code yet.
+   *
+   * @generated from enum value: VERDICT_CODE_DUPLICATE_OF = 23;
+   */
+  DUPLICATE_OF: 23,
+
+  /**
+   * Its handler postponed it.
+   *
+   * @generated from enum value: VERDICT_CODE_SNOOZED = 24;
+   */
+  SNOOZED: 24,
+
+  /**
+   * A worker has fetched it and has not called its handler yet.
+   *
+   * @generated from enum value: VERDICT_CODE_RESERVED = 25;
+   */
+  RESERVED: 25,
+
+  /**
+   * It has lost workers, and waits until nothing else runs in the process of one.
+   *
+   * @generated from enum value: VERDICT_CODE_RUNS_ALONE = 26;
+   */
+  RUNS_ALONE: 26,
+
+  /**
+   * It is dead: it lost its worker too often.
+   *
+   * @generated from enum value: VERDICT_CODE_DEAD_WORKER_LOST = 27;
+   */
+  DEAD_WORKER_LOST: 27,
+
+  /**
+   * The lease of its worker is over, but a server that was down or stalled gives the worker time to renew it.
+   *
+   * @generated from enum value: VERDICT_CODE_SERVER_GRACE = 28;
+   */
+  SERVER_GRACE: 28,
+
+  /**
+   * It is ready, and the next worker with room takes it.
+   *
+   * @generated from enum value: VERDICT_CODE_STARTING = 29;
+   */
+  STARTING: 29,
+} as const;
+
+/**
+ * The cause for which a task has not completed, or the way in which it ended. Later versions may add codes.
+ *
+ * @generated from enum holdfast.v1.VerdictCode
+ */
+export type VerdictCode = (typeof VerdictCode)[keyof typeof VerdictCode] | UnknownEnum;
+
+/**
+ * Describes the enum holdfast.v1.VerdictCode.
+ */
+export const VerdictCodeSchema: GenEnum<VerdictCode> = /*@__PURE__*/
+  enumDesc(file_holdfast_v1_task_service, 1);
 
 /**
  * Submission and observation of tasks, for clients.
@@ -1276,6 +1639,18 @@ export const TaskService: GenService<{
     methodKind: "unary";
     input: typeof VerifyTaskHistoryRequestSchema;
     output: typeof VerifyTaskHistoryResponseSchema;
+  },
+  /**
+   * Says why one task has not completed, or how it ended, from one read of everything that decides it: its queue, the workers of all
+   * nodes that share the store, its lane, its lease, and the load of the store as the server that responds sees it. NOT_FOUND as
+   * GetTask.
+   *
+   * @generated from rpc holdfast.v1.TaskService.ExplainTask
+   */
+  explainTask: {
+    methodKind: "unary";
+    input: typeof ExplainTaskRequestSchema;
+    output: typeof ExplainTaskResponseSchema;
   },
   /**
    * Streams the events of one task from a version on, until the task ends.

@@ -1,0 +1,132 @@
+import { clipChars } from '../../core/clip.ts';
+import { verdictCodes } from '../../core/explain/verdict.ts';
+import { lengthOf } from '../../core/explain/words.ts';
+import type { Task, TaskEvent } from '../../rpc/gen/holdfast/v1/task_pb.ts';
+import type { Verdict } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { labelled, table, time } from '../output.ts';
+import { escapeControls } from '../text/escape-controls.ts';
+import { eventJson } from '../text/event-json.ts';
+import { eventKindName, eventWords, taskJson } from '../text/task-text.ts';
+import { attemptsOf } from './attempts.ts';
+
+/** A task with its verdict and its newest events, as the command has read them. */
+export interface Explained {
+  readonly task: Task;
+  readonly verdict: Verdict;
+  /** The time of the server at which the verdict held. */
+  readonly atMs: number;
+  /** The newest events, oldest first. */
+  readonly events: readonly TaskEvent[];
+  /** The number of older events, which were not read. */
+  readonly earlier: number;
+}
+
+/** The largest numbers of events and of attempts on one screen. */
+const shownEvents = 16;
+const shownAttempts = 8;
+/** The most characters of an event's details or of an error. */
+const shownChars = 160;
+
+/** Returns the code of a verdict, or `UNKNOWN` if the server is newer than this command. */
+export function codeOf({ code }: Pick<Verdict, 'code'>): string {
+  return verdictCodes[code] ?? 'UNKNOWN';
+}
+
+/** Returns the trace id of a W3C traceparent. */
+function traceIdOf({ traceparent }: Task): string | undefined {
+  return /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent)?.[1];
+}
+
+/** Returns a length of time in words, in ms if it is short. */
+function waitText(ms: number): string {
+  return ms < 1_000 ? `${Math.max(0, ms)} ms` : lengthOf(ms);
+}
+
+/** Returns each event with the time that passed since the event before it; the wait of the first one shown may be unknown. */
+function withWaits({ events, earlier }: Explained): { event: TaskEvent; waitMs: number | undefined }[] {
+  return events.map((event, i) => {
+    const before = events[i - 1];
+    if (before === undefined) return { event, waitMs: earlier === 0 ? 0 : undefined };
+    return { event, waitMs: Number(event.atMs - before.atMs) };
+  });
+}
+
+export function whyJson(explained: Explained): Record<string, unknown> {
+  const { task, verdict, atMs, earlier } = explained;
+  return {
+    verdict: codeOf(verdict),
+    sentence: verdict.sentence,
+    sinceMs: verdict.sinceMs || undefined,
+    untilMs: verdict.untilMs || undefined,
+    evidence: verdict.evidence,
+    next: verdict.nextCommand || undefined,
+    atMs,
+    traceId: traceIdOf(task),
+    task: taskJson(task),
+    timeline: withWaits(explained).map(({ event, waitMs }, i) => ({
+      ...eventJson(event, earlier + i),
+      waitMs,
+    })),
+    attempts: attemptsOf(explained.events, atMs),
+  };
+}
+
+function span(ms: bigint, atMs: number): string {
+  const aheadMs = Number(ms) - atMs;
+  return `${time(ms)} (${aheadMs > 0 ? `in ${lengthOf(aheadMs)}` : `${lengthOf(-aheadMs)} ago`})`;
+}
+
+function head({ task, verdict, atMs }: Explained): string[] {
+  const { spec, queue, idempotencyKey: key } = task;
+  const names = [`queue ${queue}`, `type ${spec?.type ?? ''}@${spec?.typeVersion ?? 1}`, key && `key ${key}`];
+  const lane = spec?.orderingKey ? `ordering key ${spec.orderingKey}` : '';
+  const evidence = Object.entries(verdict.evidence).map(([name, value]) => `${name} ${value}`);
+  const fields: Record<string, string | undefined> = {
+    task: `${task.id} (${[...names, lane].filter((part) => part).join(', ')})`,
+    since: verdict.sinceMs === 0n ? undefined : span(verdict.sinceMs, atMs),
+    until: verdict.untilMs === 0n ? undefined : span(verdict.untilMs, atMs),
+    evidence: evidence.length === 0 ? undefined : evidence.sort().join(', '),
+    trace: traceIdOf(task),
+    next: verdict.nextCommand || undefined,
+  };
+  const lines = Object.entries(fields).flatMap(([name, value]) => (value ? [labelled(name, value)] : []));
+  return [`${codeOf(verdict)}: ${escapeControls(verdict.sentence)}`, ...lines];
+}
+
+function timeline(explained: Explained): string[] {
+  const all = withWaits(explained);
+  const { task, atMs } = explained;
+  const hidden = explained.earlier + Math.max(0, all.length - shownEvents);
+  const more = hidden === 0 ? [] : [`  (${hidden} earlier events: holdfast show ${task.id} --history)`];
+  const lines = all.slice(-shownEvents).map(({ event, waitMs }, i) => {
+    const wait = waitMs === undefined || i === 0 ? '' : `+${waitText(waitMs)}`;
+    const words = `${eventKindName(event).padEnd(16)} ${clipChars(eventWords(event), shownChars)}`;
+    return `  ${time(event.atMs)}  ${wait.padStart(11)}  ${words}`.trimEnd();
+  });
+  const last = all.at(-1);
+  const sinceLast = last === undefined ? '' : `+${waitText(atMs - Number(last.event.atMs))}`;
+  return ['', 'timeline', ...more, ...lines, `  ${time(atMs)}  ${sinceLast.padStart(11)}  now`];
+}
+
+function attempts({ events, earlier, atMs, task }: Explained): string[] {
+  const all = attemptsOf(events, atMs);
+  if (all.length === 0) return [];
+  const rows = all
+    .slice(-shownAttempts)
+    .map((row) => [
+      `${row.attempt}/${task.maxAttempts}`,
+      row.worker,
+      time(row.claimedAtMs),
+      waitText(row.durationMs),
+      row.outcome,
+      clipChars(row.error.split('\n')[0] ?? '', shownChars),
+    ]);
+  const isCut = earlier > 0 || all.length > shownAttempts;
+  const title = isCut ? 'attempts (the newest)' : 'attempts';
+  return ['', title, table(['ATTEMPT', 'WORKER', 'CLAIMED', 'DURATION', 'OUTCOME', 'ERROR'], rows)];
+}
+
+/** Returns one screen about a task: its verdict, its events with the waits between them, and its attempts. */
+export function whyText(explained: Explained): string {
+  return [...head(explained), ...timeline(explained), ...attempts(explained)].join('\n');
+}

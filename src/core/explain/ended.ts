@@ -1,0 +1,59 @@
+import type { DeadReason } from '../task/event.ts';
+import type { ExplainedTask } from './facts.ts';
+import { lastEvent, lastWorkerOf } from './last-event.ts';
+import type { Verdict, VerdictCode } from './verdict.ts';
+import { asEnd, times } from './words.ts';
+
+const codeOfReason: Readonly<Record<DeadReason, VerdictCode>> = {
+  attempts: 'DEAD_ATTEMPTS',
+  fatal: 'DEAD_FATAL',
+  deadline: 'DEAD_DEADLINE',
+  lifetime: 'DEAD_LIFETIME',
+  workerLost: 'DEAD_WORKER_LOST',
+};
+
+/** Returns how a task has ended. */
+export function explainEnded(task: ExplainedTask): Verdict {
+  const { id, head } = task;
+  const sinceMs = head.endedAtMs ?? head.lastEventAtMs;
+  if (head.state === 'succeeded') {
+    const sentence = `Its handler returned a result in attempt ${head.attempt}.`;
+    return {
+      code: 'SUCCEEDED',
+      sentence,
+      sinceMs,
+      evidence: { worker: lastWorkerOf(task) },
+      next: `holdfast show ${id}`,
+    };
+  }
+  if (head.state === 'cancelled') {
+    const event = lastEvent(task, 'cancelled');
+    const by = event?.actor ? `Actor '${event.actor}' cancelled it` : 'It was cancelled';
+    const because = event?.message ? `: ${asEnd(event.message)}` : '.';
+    const evidence = event?.actor ? { actor: event.actor } : {};
+    return {
+      code: 'CANCELLED',
+      sentence: `${by}${because}`,
+      sinceMs,
+      evidence,
+      next: `holdfast show ${id} --history`,
+    };
+  }
+  return { ...deathOf(task), sinceMs };
+}
+
+function deathOf(task: ExplainedTask): Omit<Verdict, 'sinceMs'> {
+  const { id, head, submission } = task;
+  const code = codeOfReason[head.deadReason ?? 'attempts'];
+  const error = head.lastError === '' ? '' : ` The last error was: ${asEnd(head.lastError)}`;
+  const evidence = { attempts: head.attempt, losses: head.losses, worker: lastWorkerOf(task) };
+  const sentences: Readonly<Record<DeadReason, string>> = {
+    attempts: `All ${head.attempt} of its ${submission.options.retry.maxAttempts} attempts failed.${error}`,
+    fatal: `Its handler reported a failure that a further attempt would not mend.${error}`,
+    deadline: `Its deadline passed before it was complete.${error}`,
+    lifetime: `Its lifetime ended before it was complete.${error}`,
+    workerLost: `The process of its worker ended ${times(head.losses)} while it ran.${error}`,
+  };
+  const sentence = sentences[head.deadReason ?? 'attempts'];
+  return { code, sentence, evidence, next: `holdfast redrive ${id}` };
+}

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { ensureAccepted, item } from '../../../test/fixtures/api-node.ts';
+import { memory } from '../../engines/memory/index.ts';
+import { silentLog } from '../../ports/log.ts';
+import type { DependencyLoad, Overload } from '../../ports/overload.ts';
+import { startRuntime } from '../../runtime/runtime.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
+import { virtualClock } from '../../testing/virtual-clock.ts';
+import { createService, type ServiceOptions } from '../create-service.ts';
+import type { WorkerHello } from '../service.ts';
+
+const tenant = 'default';
+const queue = { tenant, queue: 'q' };
+const hello: WorkerHello = {
+  ...{ tenant, workerName: 'w', workerId: '1', queues: ['q'], types: [{ type: 'note', maxVersion: 1 }] },
+  ...{ tasks: 1, bytes: 1_000_000, reportsBegun: true },
+};
+const quiet: DependencyLoad = {
+  ...{ title: 'The table', state: 'closed', opened: 0, throttled: 0, failed: 0, inFlight: 0, waiting: 0 },
+  ...{ troubledSinceMs: undefined, retryAtMs: undefined },
+};
+
+function overloadOf(load: () => Partial<DependencyLoad>): Overload {
+  const submissions = { admitted: 0, refused: 0, inFlight: 0, limit: 1 };
+  return {
+    admit: () => () => {},
+    view: () => ({ dependencies: { table: { ...quiet, ...load() } }, submissions }),
+  };
+}
+
+async function nodeWith(engineOf = memory, more: Partial<ServiceOptions> = {}) {
+  const clock = virtualClock();
+  const engine = engineOf({ clock });
+  const start = (node: string) =>
+    createService({ ...engine, ...more, node, clock, log: silentLog, createQueues: true });
+  const running = await start('n');
+  const { service } = running;
+  return {
+    ...{ clock, engine, service, running, start },
+    open: (more: Partial<WorkerHello> = {}) =>
+      service.openSession({ ...hello, ...more }, { assign() {}, cancel() {}, drain() {} }),
+    async submit(key: string): Promise<string> {
+      const [result] = await service.submit(queue, [item(key)], { notAfterMs: undefined });
+      await clock.settle();
+      return ensureAccepted(result).id;
+    },
+    verdict: async (id: string, by = service) => (await by.explain(tenant, id)).verdict,
+  };
+}
+
+describe('the explanation of a task', () => {
+  it('knows which streams of this node have room: one task is reserved, the next waits for a full worker', async () => {
+    const { open, submit, verdict, clock } = await nodeWith();
+    const session = open();
+    const [first, next] = [await submit('a'), await submit('b')];
+    session.received(1);
+    expect(await verdict(first)).toMatchObject({ code: 'RESERVED', evidence: { worker: 'w/1' } });
+    expect(await verdict(next)).toMatchObject({ code: 'WORKERS_FULL', evidence: { workers: 1 } });
+    session.begun([1], []);
+    expect(await verdict(first)).toMatchObject({ code: 'RUNNING' });
+    open({ workerId: '2', types: [{ type: 'other', maxVersion: 1 }] });
+    await clock.settle();
+    expect(await verdict(next)).toMatchObject({ code: 'WORKERS_FULL', evidence: { workers: 1 } });
+  });
+
+  it('knows the workers of other nodes as they are announced, but not whether they have room', async () => {
+    const { running, start, open, submit, verdict, clock } = await nodeWith(externalMemory);
+    const { service: other } = await start('other');
+    startRuntime(running, { takesPart: false });
+    open({ types: [{ type: 'note', maxVersion: 1 }], tasks: 0 });
+    const id = await submit('a');
+    expect(await verdict(id, other)).toMatchObject({ code: 'NO_WORKER' });
+    await clock.advance(5_000);
+    expect(await verdict(id, other)).toMatchObject({ code: 'STARTING' });
+    expect(await verdict(id)).toMatchObject({ code: 'WORKERS_FULL' });
+  });
+
+  it('says that a worker may be unknown while the announcements cannot be read', async () => {
+    const { engine, submit, verdict } = await nodeWith(externalMemory);
+    const id = await submit('a');
+    const { list } = engine.registry;
+    engine.registry.list = (kind, prefix) =>
+      kind === 'worker' ? Promise.reject(new Error('down')) : list.call(engine.registry, kind, prefix);
+    expect(await verdict(id)).toMatchObject({ code: 'STARTING' });
+  });
+
+  it('names a dependency whose breaker is open, or whose requests fail for 2 s', async () => {
+    let load: Partial<DependencyLoad> = {};
+    const node = await nodeWith(externalMemory, { overload: overloadOf(() => load) });
+    const { open, submit, verdict, clock } = node;
+    await node.service.updateQueue(queue, { paused: true, create: true }, 'alice');
+    const id = await submit('a');
+    await node.service.updateQueue(queue, { paused: false }, 'alice');
+    const poll = { tenant, workerName: 'w', workerId: '1', queues: ['q'], types: hello.types };
+    node.running.context.pollers.begin({ ...poll, caller: 'alice' });
+    load = { troubledSinceMs: clock.now() - 1_000 };
+    expect(await verdict(id)).toMatchObject({ code: 'STARTING' });
+    load = { troubledSinceMs: clock.now() - 2_000 };
+    expect(await verdict(id)).toMatchObject({
+      code: 'STORE_THROTTLED',
+      evidence: { dependency: 'The table' },
+    });
+    load = { state: 'open', retryAtMs: clock.now() + 1_000 };
+    expect(await verdict(id)).toMatchObject({ code: 'STORE_THROTTLED', untilMs: clock.now() + 1_000 });
+    open();
+  });
+
+  it('says that the message of a ready task is lost once its queue has had none for a minute, and when it is sent again', async () => {
+    const { engine, running, submit, verdict, clock } = await nodeWith(externalMemory);
+    let count = 0;
+    engine.broker.approximateMessages = () => Promise.resolve(count);
+    const acceptedAtMs = clock.now();
+    const id = await submit('a');
+    const poll = { tenant, workerName: 'w', workerId: '1', queues: ['q'], types: hello.types };
+    await clock.advance(59_000);
+    running.context.pollers.begin({ ...poll, caller: 'alice' });
+    expect(await verdict(id)).toMatchObject({ code: 'STARTING' });
+    await clock.advance(1_000);
+    count = 1;
+    expect(await verdict(id)).toMatchObject({ code: 'STARTING' });
+    count = 0;
+    expect(await verdict(id)).toMatchObject({ code: 'MESSAGE_LOST', untilMs: acceptedAtMs + 11 * 60_000 });
+  });
+
+  it('says that no lease expires yet after a start of the server', async () => {
+    const { running, service, submit, verdict, clock } = await nodeWith();
+    const id = await submit('a');
+    await service.claim({
+      ...{ tenant, workerName: 'w', workerId: '1', queues: ['q'], types: hello.types, maxTasks: 1 },
+      ...{ waitMs: 0, requestId: '', signal: new AbortController().signal },
+    });
+    await clock.advance(31_000);
+    running.context.leaseGrace.start();
+    expect(await verdict(id)).toMatchObject({ code: 'SERVER_GRACE', untilMs: clock.now() + 15_000 });
+  });
+});

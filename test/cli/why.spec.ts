@@ -1,0 +1,250 @@
+/** Tests `holdfast why` and `holdfast workers` against a server on SQLite: one task for each cause, and one right verdict each. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RunningServer, serve } from '../../src/node/node.ts';
+import { silentLog } from '../../src/ports/log.ts';
+import { type MovingClock, movingClock } from '../fixtures/moving-clock.ts';
+import { holdfast } from './command-server.ts';
+
+const dayMs = 86_400_000;
+const spec = { type: 'note', typeVersion: 1, payload: { contentType: 'application/json', bytes: btoa('1') } };
+let dir: string;
+let serving: RunningServer;
+let clock: MovingClock;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'holdfast-why-'));
+  const free = { host: '127.0.0.1', port: 0, plaintext: true } as const;
+  clock = movingClock();
+  serving = await serve({
+    store: `file:${join(dir, 'queue.db')}`,
+    grpc: free,
+    http: free,
+    clock,
+    log: silentLog,
+  });
+});
+afterAll(async () => {
+  await serving.close(0);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const command = (...argv: readonly string[]) =>
+  holdfast(...argv, '--url', `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`);
+const why = async (...argv: readonly string[]) => (await command('why', ...argv, '--json')).json;
+
+async function submit(queue: string, ...more: readonly string[]): Promise<string> {
+  const { json } = await command('submit', 'note', '"a"', '--queue', queue, ...more, '--json');
+  return json.id;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the answer is JSON, and each test names the fields that it expects
+async function post(method: string, request: object): Promise<any> {
+  const url = `http://127.0.0.1:${serving.listening.httpPort}/holdfast.v1.${method}`;
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(request) });
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}
+
+/** Polls a queue once as a worker for this type, and returns the lease of the task that it got. */
+async function poll(queue: string, type = 'note'): Promise<string | undefined> {
+  const worker = { workerName: 'crawler', workerId: '7', queues: [queue], types: [{ type }] };
+  const { tasks = [] } = await post('WorkerService/ClaimTasks', { ...worker, maxTasks: 1 });
+  return tasks[0]?.lease;
+}
+
+const fail = (lease: string | undefined, reason: string, more: object = {}) =>
+  post('WorkerService/FailTask', { lease, reason: `FAIL_REASON_${reason}`, ...more });
+const succeed = (lease: string | undefined) =>
+  post('WorkerService/SucceedTask', { lease, result: { contentType: 'application/json', bytes: btoa('1') } });
+
+/** The commands that verdicts have named. */
+const named = new Set<string>();
+
+async function verdictOf(id: string) {
+  const answer = await why(id);
+  if (answer.next !== undefined) named.add(answer.next);
+  return answer;
+}
+
+describe('holdfast why', () => {
+  it('names the handler’s failure and the next attempt of a task in backoff', async () => {
+    const retry = { maxAttempts: 5, baseMs: 60_000, factor: 2, maxMs: 300_000 };
+    const item = { idempotencyKey: 'f-1', spec, options: { retry } };
+    const { id } = (await post('TaskService/SubmitTask', { queue: 'failed', item })).task;
+    await fail(await poll('failed'), 'RETRY', { message: 'no route to host', errorType: 'ConnectError' });
+    const answer = await verdictOf(id);
+    expect(answer).toMatchObject({ verdict: 'BACKOFF', evidence: { attempt: '1', worker: 'crawler/7' } });
+    expect(answer.untilMs).toBeGreaterThan(answer.atMs);
+    expect(answer.timeline.map(({ kind }: { kind: string }) => kind)).toEqual([
+      'submitted',
+      'claimed',
+      'failed',
+    ]);
+    expect(answer.attempts).toMatchObject([
+      { attempt: 1, worker: 'crawler/7', outcome: 'failed', error: 'ConnectError: no route to host' },
+    ]);
+    const { out } = await command('why', '--queue', 'failed', '--key', 'f-1');
+    expect(out).toMatch(/^BACKOFF: Attempt 1 of 5 failed: no route to host\. Attempt 2 begins in .*s\.\n/);
+    expect(out).toMatch(new RegExp(`^task +${id} \\(queue failed, type note@1, key f-1\\)$`, 'm'));
+    expect(out).toMatch(/^ {2}\S+Z +\+\S+ \S+ {2}claimed +attempt 1, by crawler\/7/m);
+    expect(out).toMatch(/^ {2}\S+Z .* now$/m);
+    expect(out).toMatch(/^1\/5 +crawler\/7 .*failed +ConnectError: no route to host$/m);
+    expect(out.split('\n').length).toBeLessThan(30);
+  });
+
+  it('names the task before one of the same lane', async () => {
+    const first = await submit('lane', '--ordering-key', 'c-17');
+    const next = await submit('lane', '--ordering-key', 'c-17');
+    await poll('lane', 'other');
+    expect(await verdictOf(next)).toMatchObject({ verdict: 'LANE_WAITS', next: `holdfast why ${first}` });
+    const lane = await why('--queue', 'lane', '--ordering-key', 'c-17');
+    const verdicts = lane.candidates.map((one: { verdict: string; task: { id: string } }) => [
+      one.task.id,
+      one.verdict,
+    ]);
+    expect(verdicts).toEqual([
+      [first, 'NO_WORKER_FOR_TYPE'],
+      [next, 'LANE_WAITS'],
+    ]);
+  });
+
+  it('names the missing worker of a task that nobody handles, and `holdfast workers` lists the others', async () => {
+    const id = await submit('unhandled');
+    expect(await verdictOf(id)).toMatchObject({ verdict: 'NO_WORKER', evidence: { queue: 'unhandled' } });
+    expect((await command('workers', '--queue', 'unhandled')).out).toBe(
+      "No worker of queue 'unhandled' is known.\n",
+    );
+    await poll('unhandled', 'other');
+    const answer = await verdictOf(id);
+    expect(answer).toMatchObject({
+      verdict: 'NO_WORKER_FOR_TYPE',
+      next: 'holdfast workers --queue unhandled',
+    });
+    const { json } = await command('workers', '--queue', 'unhandled', '--json');
+    expect(json).toMatchObject({
+      isComplete: true,
+      workers: [
+        { name: 'crawler', id: '7', types: [{ type: 'other', maxVersion: 1 }], polls: true, inFlight: 0 },
+      ],
+    });
+    const { out } = await command('workers');
+    expect(out).toMatch(/^crawler\/7 +unhandled +other@1 +0 +0 +polls /m);
+  });
+
+  it('names the pause of a queue', async () => {
+    await command('queues', 'create', 'paused', '--paused');
+    const id = await submit('paused');
+    const answer = await verdictOf(id);
+    expect(answer).toMatchObject({ verdict: 'QUEUE_PAUSED', next: 'holdfast queues resume paused' });
+  });
+
+  it('names the snooze of a task that its handler postponed', async () => {
+    const id = await submit('snoozed');
+    await fail(await poll('snoozed'), 'SNOOZE', { afterMs: 600_000 });
+    const { verdict, untilMs, atMs } = await verdictOf(id);
+    expect(verdict).toBe('SNOOZED');
+    expect(untilMs - atMs).toBeGreaterThan(590_000);
+  });
+
+  it('names the last error of a dead task, and the command that runs it again', async () => {
+    const id = await submit('dead');
+    await fail(await poll('dead'), 'FATAL', { message: 'no such address' });
+    expect(await verdictOf(id)).toMatchObject({
+      verdict: 'DEAD_FATAL',
+      sentence: expect.stringContaining('no such address'),
+      next: `holdfast redrive ${id}`,
+    });
+  });
+
+  it('names the end of a task that has succeeded, and the trace of its submission', async () => {
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const item = { idempotencyKey: 't', spec, traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
+    const { task } = await post('TaskService/SubmitTask', { queue: 'done', item });
+    await succeed(await poll('done'));
+    expect(await verdictOf(task.id)).toMatchObject({ verdict: 'SUCCEEDED', traceId });
+    expect((await command('why', task.id)).out).toMatch(new RegExp(`^trace +${traceId}$`, 'm'));
+  });
+
+  it('finds tasks by the time of their submission, unfinished ones first, and says how many more there are', async () => {
+    const items = Array.from({ length: 25 }, (_, i) => ({ idempotencyKey: `k-${i}`, spec }));
+    const { results } = await post('TaskService/SubmitTasks', { queue: 'many', items });
+    const ended = results[3].id;
+    for (let i = 0; i < 4; i++) await succeed(await poll('many'));
+    expect((await command('show', ended, '--json')).json.state).toBe('succeeded');
+    const { acceptedAtMs } = (await command('show', results[0].id, '--json')).json;
+    const at = new Date(acceptedAtMs).toISOString();
+    const { code, out, err } = await command('why', '--queue', 'many', '--submitted-at', at);
+    expect(code).toBe(0);
+    expect(out.split('\n')).toHaveLength(22);
+    expect(out).not.toContain(ended);
+    expect(err).toBe('25 tasks fit; 20 of them are shown.\nOne of them: holdfast why <id>\n');
+    const { json } = await command('why', '--queue', 'many', '--submitted-at', at, '--json');
+    expect(json).toMatchObject({ count: 25, isCut: false });
+    expect(json.candidates[0]).toMatchObject({ verdict: 'STARTING' });
+  });
+
+  it('explains the only task of a time at once, and says which zone it took a time without a zone for', async () => {
+    const id = await submit('single');
+    const { acceptedAtMs } = (await command('show', id, '--json')).json;
+    const local = new Date(acceptedAtMs);
+    const two = (value: number) => String(value).padStart(2, '0');
+    const time = [local.getHours(), local.getMinutes(), local.getSeconds()].map(two).join(':');
+    const date = [local.getFullYear(), two(local.getMonth() + 1), two(local.getDate())].join('-');
+    const { out, err } = await command('why', '--queue', 'single', '--submitted-at', time, '--date', date);
+    expect(out).toContain(id);
+    expect(err).toContain(`this machine's zone, ${new Intl.DateTimeFormat().resolvedOptions().timeZone}`);
+    const none = await command('why', '--queue', 'single', '--submitted-at', '2026-01-01T00:00:00Z');
+    expect(none.code).toBe(3);
+    expect(none.err).toContain("No task of queue 'single' was accepted between 2025-12-31T23:59:59.000Z and");
+  });
+
+  it.each([
+    [['why'], 'No task is named.'],
+    [['why', 'x-1', '--key', 'k'], 'The task is named in several ways.'],
+    [['why', 'x-1', '--queue', 'q'], 'An id needs no --queue.'],
+    [['why', '--key', 'k', '--date', '2026-07-01'], '--date is given without --submitted-at.'],
+    [['why', '--submitted-at', 'ten'], "'ten' is no time."],
+  ])('refuses %j', async (argv, message) => {
+    const { code, err } = await command(...argv);
+    expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+  });
+
+  it('answers NOT_FOUND for a text that is no id, and for a key without a task', async () => {
+    expect((await command('why', 'not-an-id-at-all!')).code).toBe(3);
+    expect((await command('why', '--queue', 'failed', '--key', 'none')).code).toBe(3);
+  });
+
+  it('names only commands that exist', async () => {
+    expect(named.size).toBeGreaterThan(4);
+    for (const line of named) {
+      const [, ...words] = line.split(' ');
+      expect((await holdfast(...words, '--help')).code, line).toBe(0);
+    }
+  });
+
+  it('names the lost worker of a task that has had no heartbeat, and when the task runs elsewhere', async () => {
+    const id = await submit('lost');
+    expect(await poll('lost')).toBeDefined();
+    expect(await why(id)).toMatchObject({ verdict: 'RUNNING', evidence: { worker: 'crawler/7' } });
+    clock.move(13_000);
+    const answer = await why(id);
+    expect(answer).toMatchObject({ verdict: 'RUNNING_SILENT', evidence: { worker: 'crawler/7' } });
+    expect(answer.untilMs - answer.atMs).toBeLessThanOrEqual(17_000);
+  });
+
+  it('says that a task is gone after its retention', async () => {
+    const id = await submit('gone');
+    await succeed(await poll('gone'));
+    clock.move(400 * dayMs);
+    const { code, out } = await command('why', id);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(/^GONE: There is no such task that you may read: it was/),
+    ]);
+    expect(await why(id)).toMatchObject({ verdict: 'GONE', evidence: { id } });
+  });
+});
