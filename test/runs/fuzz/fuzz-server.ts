@@ -32,7 +32,7 @@ export class FuzzServer {
       if (!this.#isExpected) this.endedByItself = `the server ended by itself with ${signal ?? code}`;
     });
     createInterface({ input: process.stderr as NodeJS.ReadableStream }).on('line', (line) => {
-      if (!isPlainWarning(line)) this.errorLines.push(line);
+      if (!isPlainWarning(line) && !isDeathOfTask(line)) this.errorLines.push(line);
     });
   }
 
@@ -79,4 +79,9 @@ export class FuzzServer {
 /** Returns true for the warnings that Node itself prints, such as of an experimental feature. */
 function isPlainWarning(line: string): boolean {
   return line === '' || /^\(node:\d+\) (ExperimentalWarning|Warning)|^\(Use `node --trace/.test(line);
+}
+
+/** Returns true for the line about a task whose workers were lost three times: fuzzed workers claim tasks and are silent. */
+function isDeathOfTask(line: string): boolean {
+  return line.includes('is dead: its workers were lost');
 }

@@ -66,7 +66,7 @@ export class GrpcClient {
     let isLate = false;
     const cancel = (): void => {
       isCancelled = true;
-      isLate = one.ends && !raw.session.closed && !raw.session.destroyed;
+      isLate = one.ends && mustEnd(one) && !raw.session.closed && !raw.session.destroyed;
       stream.close(cancelCode);
     };
     const timer = setTimeout(cancel, one.ends ? patienceMs : openMs);
@@ -119,6 +119,15 @@ export class GrpcClient {
   async close(): Promise<void> {
     for (const open of this.#sessions.values()) await (await open)[Symbol.asyncDispose]();
   }
+}
+
+/** A timeout that is over well before the call is given up. */
+const shortTimeout = /^(\d{1,3}m|\d{1,6}[un]|[1-5]S)$/;
+
+/** Returns true if the server must end a call whose client has ended. A stream that watches goes on until its timeout. */
+function mustEnd({ rpc, headers }: GrpcCase): boolean {
+  const timeout = headers['grpc-timeout'] ?? '';
+  return !rpc.serverStreams || shortTimeout.test(timeout);
 }
 
 function receive(stream: ClientHttp2Stream) {
