@@ -15,6 +15,11 @@ import { reportViolation } from './violation.ts';
 /** The time in ms between two looks, and the number of tasks that are explained at each. */
 const everyMs = 2_000;
 const perLook = 4;
+/**
+ * The time in ms after which a wrong verdict must be right. The facts are read one after the other, and a list of a lane's
+ * places may show a commit in part for a second.
+ */
+const rightAfterMs = 2_000;
 
 const ofLane: readonly VerdictCode[] = ['LANE_WAITS', 'LANE_HELD_BY_DEAD'];
 const ofWaits: readonly VerdictCode[] = ['NOT_DUE', 'BACKOFF', 'SNOOZED'];
@@ -34,6 +39,8 @@ export class VerdictsWatch {
   readonly #random: () => number;
   #context: ServiceContext | undefined;
   #nextMs = 0;
+  /** The tasks whose last verdict was wrong. */
+  #doubtful: readonly { readonly task: ShadowTask; readonly atMs: number }[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -46,12 +53,15 @@ export class VerdictsWatch {
     this.#nextMs = elapsedMs + everyMs;
     this.#context ??= await this.#connect();
     await this.#context.queues.refresh();
+    const again = this.#doubtful.filter(({ atMs }) => elapsedMs >= atMs + rightAfterMs);
+    this.#doubtful = this.#doubtful.filter((one) => !again.includes(one));
+    for (const { task } of again) await this.#explain(this.#context, task, true);
     const tasks = [...shadow.tasks.values()];
     const unfinished = tasks.filter(({ folded }) => !isEnded(folded));
     for (let i = 0; i < perLook; i++) {
       const among = i === 0 ? tasks : unfinished;
       const task = among[Math.floor(this.#random() * among.length)];
-      if (task !== undefined) await this.#explain(this.#context, task);
+      if (task !== undefined) await this.#explain(this.#context, task, false);
     }
   }
 
@@ -81,13 +91,15 @@ export class VerdictsWatch {
     return (await createService(options)).context;
   }
 
-  async #explain(context: ServiceContext, task: ShadowTask): Promise<void> {
+  async #explain(context: ServiceContext, task: ShadowTask, isSecond: boolean): Promise<void> {
     const [snapshot] = await context.store.read([task.id], context.clock.now());
     if (snapshot === undefined) return;
     const verdict = explain(snapshot, await factsFor(context, snapshot));
     this.#world.tally.countEvent(`verdict ${verdict.code}`);
     const wrong = this.#fault(task, snapshot, verdict);
-    if (wrong !== undefined)
+    if (wrong !== undefined && !isSecond)
+      this.#doubtful = [...this.#doubtful, { task, atMs: this.#world.elapsedMs }];
+    else if (wrong !== undefined)
       reportViolation(
         this.#world.rules,
         'verdictNamesTheCause',
@@ -111,7 +123,9 @@ export class VerdictsWatch {
       if (head.retrying) return expects(['BACKOFF'], 'it has failed');
       return expects(ofWaits, 'it waits for a time');
     }
-    if (this.#world.paused.has(task.submission.scope.queue))
+    const { scope } = task.submission;
+    // A resume whose answer was lost may take effect after a later pause.
+    if (this.#world.paused.has(scope.queue) && this.#context?.queues.of(scope).paused === true)
       return expects(['QUEUE_PAUSED'], 'its queue is paused');
     if (code === 'QUEUE_PAUSED') return undefined;
     const front = this.#frontOf(task);
