@@ -76,3 +76,23 @@ describe('a process that stalled while it dispatched the next task of a lane', (
     expect(await read()).toEqual(redriven);
   });
 });
+
+describe('a repeated submission of a task whose lane does not show its place yet', () => {
+  it('sends the dispatch message of the task', async () => {
+    const { service, store, messages, id } = await startNode();
+    // The answer to the commit was lost, and a query of the lane still shows the time before it.
+    store.lowest = async () => undefined;
+    const spec = specOf('{}', 'note', 'lane');
+    await service.submit(target, [item('k', { spec })], { notAfterMs: undefined });
+    expect(messages.map((message) => message.id)).toEqual([id]);
+  });
+
+  it('sends nothing if the task has ended and left its lane', async () => {
+    const node = await startNode();
+    await die(node);
+    node.messages.length = 0;
+    const spec = specOf('{}', 'note', 'lane');
+    await node.service.submit(target, [item('k', { spec })], { notAfterMs: undefined });
+    expect(node.messages).toEqual([]);
+  });
+});

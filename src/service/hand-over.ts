@@ -1,7 +1,7 @@
 import { HoldfastError } from '../core/errors.ts';
 import { type Head, isEnded } from '../core/task/head.ts';
 import type { DispatchMessage, DispatchReason } from '../ports/broker.ts';
-import type { LaneKey, Snapshot } from '../ports/task-store.ts';
+import type { LaneKey, LanePointer, Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 
 export function laneOf(snapshot: Snapshot): LaneKey | undefined {
@@ -51,13 +51,17 @@ function placesInProgress(): HoldfastError {
  * Sends a dispatch message for the first unfinished task of a lane. If that task has just ended, nothing is
  * sent, because the end of that task leads to the dispatch of the next task. A task that waits for a time gets
  * a message too: the sweep may have skipped the task just before it became the first of its lane.
+ *
+ * `accepted` is the task of a submission. The lane may not show its place yet, if the answer to the commit was lost; it
+ * then counts as the lane's first task, because nothing else would dispatch it.
  */
 export async function dispatchLowest(
   context: ServiceContext,
   lane: LaneKey,
   reason: 'submit' | 'handOver',
+  accepted?: Snapshot,
 ): Promise<void> {
-  const lowest = await context.store.lowest(lane);
+  const lowest = firstOf(await context.store.lowest(lane), accepted);
   if (lowest === undefined) return;
   const [snapshot] = await context.store.read([lowest.id], context.clock.now());
   if (snapshot === undefined || isEnded(snapshot.head)) return;
@@ -73,6 +77,13 @@ export async function dispatchLowest(
   // A call that submits a task to a lane sends the first dispatch message (version 1) of the lane's first
   // unfinished task, because the submitter of that first task may have crashed before it sent the message.
   await dispatch(context, snapshot, reason === 'submit' ? 1 : snapshot.head.version, reason);
+}
+
+/** Returns the earlier one of the place that a lane shows first and the place of an accepted task. */
+function firstOf(shown: LanePointer | undefined, accepted: Snapshot | undefined): LanePointer | undefined {
+  if (accepted?.laneSeq === undefined) return shown;
+  const isShown = shown !== undefined && shown.seq <= accepted.laneSeq;
+  return isShown ? shown : { id: accepted.id, seq: accepted.laneSeq };
 }
 
 /** Returns true if the ended task ran at its present place, and so was the first of its lane. */

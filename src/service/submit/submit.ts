@@ -66,7 +66,7 @@ async function dispatchAccepted(context: ServiceContext, snapshot: Snapshot): Pr
   if (context.store.can.transactionalDispatch) return;
   const lane: LaneKey | undefined = laneOf(snapshot);
   try {
-    if (lane !== undefined) await dispatchLowest(context, lane, 'submit');
+    if (lane !== undefined) await dispatchLowest(context, lane, 'submit', snapshot);
     else if (isReady(snapshot.head)) await dispatch(context, snapshot, 1, 'submit');
   } catch (thrown) {
     throw notDispatched(snapshot.id, asHoldfastError(thrown));
