@@ -30,7 +30,7 @@ function roomByWorker({ sessions }: ServiceContext, type: string): ReadonlyMap<s
 
 /**
  * Reads which workers take tasks of the submission's queue, and which of this node's workers have room for it. A store that
- * does not answer hides only the workers of other nodes.
+ * does not answer leaves out the workers of other nodes only.
  */
 export async function workerFacts(
   context: ServiceContext,

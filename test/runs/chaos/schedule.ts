@@ -34,7 +34,7 @@ interface Course {
   readonly mostMs: number;
   /** True if other faults happen meanwhile. */
   readonly isBeside: boolean;
-  /** True if it stops a server, or needs one that answers: such faults come one after the other. */
+  /** True if the fault stops a server or needs a server that answers. Such faults come one after the other. */
   readonly ofServers: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Lets the calls of one node begin in turns of the event loop, and by turns of the identities. The store works on one call
- * after the other, so that without turns the calls of one identity, each of them valid, would be a queue before the calls
+ * after the other. Without turns the calls of one identity, each of them valid, would form a queue in front of the calls
  * of all others. An identity with few calls waits for one turn, however many calls another one has.
  */
 import type { Clock } from '../../../ports/clock.ts';

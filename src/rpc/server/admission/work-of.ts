@@ -42,7 +42,7 @@ export function workOfBatch({ items }: SubmitBatch): Work {
   return { units: all, isStored: true };
 }
 
-/** Returns the work of the begin of a stream that watches this many tasks. */
+/** Returns how much work the server has to begin a stream that watches this many tasks. */
 export function workOfWatch(tasks: number): Work {
   return reading(2 * tasks);
 }
