@@ -24,6 +24,8 @@ export class SimNode {
   #running: HoldfastNode | undefined;
   #offsetMs: number;
   #lives = 0;
+  /** The sum of the times for which the process stood still, in ms. */
+  #stillMs = 0;
 
   constructor(world: World, name: string) {
     this.#world = world;
@@ -79,6 +81,7 @@ export class SimNode {
     const clock = this.#clock;
     if (clock === undefined || clock.isBehind) return;
     clock.freeze();
+    this.#stillMs += ms;
     this.#world.disturbed(ms);
     this.#world.clock.after(ms, () => clock.thaw());
   }
@@ -92,9 +95,10 @@ export class SimNode {
   async #close(running: HoldfastNode, life: NodeLife): Promise<void> {
     const world = this.#world;
     const { clock } = this.#serving ?? {};
-    const beganMs = clock?.monotonic() ?? 0;
+    const activeMs = (): number => (clock?.monotonic() ?? 0) - this.#stillMs;
+    const beganMs = activeMs();
     await running.close();
-    const tookMs = (clock?.monotonic() ?? 0) - beganMs;
+    const tookMs = activeMs() - beganMs;
     if (!life.dead && tookMs > timing.serverStopMs)
       reportViolation(world.rules, 'serversStopInTime', `${life.name} stopped after ${tookMs} ms`);
     life.crash();
