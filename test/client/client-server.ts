@@ -25,6 +25,9 @@ export class BreakableTransport implements Transport {
   answersToLose = 0;
   /** True while the server's answers on the report stream are lost. */
   dropReportAnswers = false;
+  /** True while the server's answers on the report stream are delayed, until `deliverReportAnswers`. */
+  holdReportAnswers = false;
+  readonly #heldAnswers: (() => void)[] = [];
   /** The number of open watch streams. */
   watching = 0;
   /** The largest number of watch streams that were open at one time. */
@@ -72,6 +75,12 @@ export class BreakableTransport implements Transport {
     for (const stream of this.#streams) if (stream.kind === kind) stream.out.abort(connectionBroken());
   }
 
+  /** Delivers the delayed answers on the report stream, and delays no more. */
+  deliverReportAnswers(): void {
+    this.holdReportAnswers = false;
+    for (const deliver of this.#heldAnswers.splice(0)) deliver();
+  }
+
   #reach(): void {
     if (this.unreachable) throw connectionBroken();
   }
@@ -89,7 +98,9 @@ export class BreakableTransport implements Transport {
     const entry = { kind: stream, out: undefined as unknown as Outgoing<never> };
     const out = open({
       message: (message) => {
-        if (!(this.dropReportAnswers && stream === 'report')) events.message(message);
+        if (stream === 'report' && this.holdReportAnswers)
+          this.#heldAnswers.push(() => events.message(message));
+        else if (!(this.dropReportAnswers && stream === 'report')) events.message(message);
       },
       end: (error) => {
         this.#streams.delete(entry);

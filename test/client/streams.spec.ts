@@ -82,6 +82,23 @@ describe('a worker', () => {
     }
   });
 
+  it('gets tasks again after answers to its settlements came late, although it has replaced its credit meanwhile', async () => {
+    const { client, spec, transport, advance } = await sleeper();
+    await client.work(spec);
+    for (let round = 0; round < 12; round++) {
+      transport.holdReportAnswers = true;
+      await client.submitMany(job, many(4, 100));
+      await advance(5_000);
+      transport.deliverReportAnswers();
+      await advance(1_000);
+    }
+    const hellos = transport.sent.filter(({ stream, kind }) => stream === 'work' && kind === 'hello');
+    expect(hellos.length).toBeGreaterThan(1);
+    const task = await client.submit(job, { ms: 100 });
+    await advance(2_000);
+    expect((await task.status()).state).toBe('succeeded');
+  });
+
   it('reconnects after its work stream was cut, and no task is lost', async () => {
     const { client, spec, transport, advance } = await sleeper();
     await client.work(spec);

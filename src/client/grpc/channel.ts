@@ -2,10 +2,11 @@
  * gRPC channels, shared by all clients of a process with the same address and certificates, even if this module is
  * loaded twice.
  */
-import { Client, credentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, Client, credentials } from '@grpc/grpc-js';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { type HostPort, parseAddress } from './address.ts';
+import { Connecting } from './connecting.ts';
 import { Diagnosis } from './diagnose.ts';
 import { errorOf, type GrpcFailure } from './errors.ts';
 import {
@@ -67,6 +68,7 @@ export class GrpcChannel {
   readonly #diagnosis: Diagnosis;
   #certificates: ClientCertificates | undefined;
   #print = '';
+  #connecting!: Connecting;
   #client: Client;
 
   /**
@@ -87,6 +89,7 @@ export class GrpcChannel {
 
   close(): void {
     this.#client.close();
+    this.#connecting.close();
   }
 
   /** Converts a gRPC failure to a HoldfastError that names the cause. The promise never rejects. */
@@ -108,21 +111,30 @@ export class GrpcChannel {
    */
   #renew(): boolean {
     if (this.#tls === undefined || fingerprintOf(this.#tls) === this.#print) return false;
-    const old = this.#client;
+    const old = { client: this.#client, connecting: this.#connecting };
     this.#client = this.#make();
-    old.close();
+    old.client.close();
+    old.connecting.close();
     return true;
   }
 
   #make(): Client {
-    const address = this.#address;
-    if (this.#tls === undefined) return new Client(address, credentials.createInsecure(), grpcOptions);
+    const secured = this.#credentials();
+    const connecting = new Connecting(this.#clock);
+    this.#connecting = connecting;
+    return new Client(connecting.targetOf(this.#address), connecting.record(secured), {
+      ...grpcOptions,
+      ...(this.#tls === undefined ? {} : sniOptions(this.#target)),
+      ...connecting.options,
+    });
+  }
+
+  /** Reads the certificates, if the connection is to be made with TLS. */
+  #credentials(): ChannelCredentials {
+    if (this.#tls === undefined) return credentials.createInsecure();
     this.#print = fingerprintOf(this.#tls);
     this.#certificates = readClientTls(this.#tls, this.#clock);
-    return new Client(address, secureCredentials(this.#certificates, this.#target), {
-      ...grpcOptions,
-      ...sniOptions(this.#target),
-    });
+    return secureCredentials(this.#certificates, this.#target);
   }
 }
 

@@ -113,7 +113,10 @@ class WorkerRun implements RunningWorker {
         ...{ reportsBegun: !parts.beginsAtOnce, runsAlone: true },
       },
       {
-        initialCredit: () => this.#credits.initialCredit(),
+        initialCredit: () => {
+          this.#settlements.creditReplaced();
+          return this.#credits.initialCredit();
+        },
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),
         assigned: (tasks, first, current) => this.#assigned.add(tasks, first, current),
         cut: () => this.#assigned.giveBackAll(),

@@ -69,7 +69,7 @@ export async function settleEach(
     return { results: mergeResults(batch.length, refused, results), credited };
   } catch (thrown) {
     const failed = valid.map(() => refuse(itemError(thrown)));
-    return { results: mergeResults(batch.length, refused, failed), credited: true };
+    return { results: mergeResults(batch.length, refused, failed), credited: false };
   }
 }
 

@@ -40,6 +40,7 @@ export class WorkerSession implements Session, LiveSession {
   /** Undefined if the worker keeps a task that must run alone until nothing else runs in it. */
   readonly #only: OnlyTask | undefined;
   #seq = 0;
+  #creditResets = 0;
   #isClosed = false;
   #isDraining = false;
 
@@ -95,6 +96,7 @@ export class WorkerSession implements Session, LiveSession {
 
   reset(hello: HelloCredits): void {
     this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
+    this.#creditResets++;
     this.#credits.reset(hello, this.#unacknowledged);
     this.#loop.wakeUp();
   }
@@ -170,6 +172,10 @@ export class WorkerSession implements Session, LiveSession {
 
   get limitsTypes(): boolean {
     return this.#credits.limitsTypes;
+  }
+
+  get creditResets(): number {
+    return this.#creditResets;
   }
 
   get hasUnacknowledged(): boolean {

@@ -18,6 +18,7 @@ import {
   reportRefusal,
 } from '../rejections.ts';
 import type { ReportContext, SettleAnswer, SettleContext } from '../service.ts';
+import type { LiveSession } from '../session/sessions.ts';
 import type { HeldLease } from './held-leases.ts';
 
 /**
@@ -201,19 +202,40 @@ async function loadSettlements(
   }
 }
 
+/** The session to which a batch of settlements returns its credits, and the credit resets of it when the batch came. */
+interface CreditedSession {
+  readonly session: LiveSession;
+  readonly resets: number;
+}
+
+function creditedSession(
+  { sessions }: ServiceContext,
+  { tenant, sessionId }: SettleContext,
+): CreditedSession | undefined {
+  const session = sessionId === undefined ? undefined : sessions.get(sessionId);
+  return session?.tenant === tenant ? { session, resets: session.creditResets } : undefined;
+}
+
+/**
+ * True if the worker has not replaced its credits since it sent the batch: it counted the tasks of the batch as its own
+ * then, so the credits of the batch would count twice, or were replaced.
+ */
+function isCurrent({ session, resets }: CreditedSession): boolean {
+  return session.creditResets === resets;
+}
+
 /**
  * Gives the credits of the settled tasks back to the worker's session before the settlements are committed, so that the
  * next claims can join the same commit. Returns false, and gives none back, if the session is not on this node, or if the
  * task of one of the `sent` settlements is unknown: the worker counts by batches, so it must then send all credits itself.
  */
 function returnCredits(
-  context: ServiceContext,
   settlements: readonly SettlementInProgress[],
   sent: number,
-  { tenant, sessionId }: SettleContext,
+  to: CreditedSession | undefined,
 ): boolean {
-  const session = sessionId === undefined ? undefined : context.sessions.get(sessionId);
-  if (session?.tenant !== tenant || settlements.length < sent) return false;
+  if (to === undefined || !isCurrent(to) || settlements.length < sent) return false;
+  const { session } = to;
   let bytes = 0;
   for (const one of settlements) bytes += one.snapshot.submission.spec.length;
   const types = session.limitsTypes
@@ -236,8 +258,9 @@ export async function settle(
   countsAsRelease = false,
 ): Promise<SettleAnswer> {
   const results = new Array<SettleResult>(items.length);
+  const to = creditedSession(context, from);
   let settlements = await loadSettlements(context, items, from, results, countsAsRelease);
-  const credited = returnCredits(context, settlements, items.length, from);
+  const credited = returnCredits(settlements, items.length, to);
   for (let i = 0; i < maxTries && settlements.length > 0; i++) {
     const round = decideRound(context, settlements, results);
     settlements = [];
@@ -249,7 +272,7 @@ export async function settle(
     }
   }
   for (const one of settlements) results[one.index] = { error: itemError(contended(one.lease.id)) };
-  return { results, credited };
+  return { results, credited: credited && to !== undefined && isCurrent(to) };
 }
 
 /**

@@ -8,13 +8,14 @@ import { type CertificateRequest, issue } from '../../../src/certs/issue.ts';
 import { initAws } from '../../../src/cli/aws/init.ts';
 import type { CertificateFiles } from '../../../src/tls/load.ts';
 import { command, DeployProcess } from '../deploys/deploy-process.ts';
+import type { RunProcess } from '../deploys/run-process.ts';
 import { Server } from '../deploys/server.ts';
 import type { PythonClient } from '../python/client.ts';
 import { ClockSteps } from './clock-steps.ts';
 import { ledgersVariable, nameVariable, queues } from './contract.ts';
 import type { Guard } from './guard.ts';
 import { Link } from './link.ts';
-import { type ChildOfRun, PythonProcess } from './python-process.ts';
+import { PythonProcess } from './python-process.ts';
 import { SmallDisk } from './small-disk.ts';
 
 export type EngineName = 'sqlite' | 'aws';
@@ -30,7 +31,7 @@ export interface Place {
   readonly name: string;
   /** True if the clock of the process can be stepped, under its name. */
   readonly hasClock: boolean;
-  launch(): ChildOfRun;
+  launch(): RunProcess;
 }
 
 export interface Deployment {

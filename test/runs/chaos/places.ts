@@ -1,8 +1,8 @@
 /** The supervisor of the client processes of a run: it starts them, and starts one again that ended by itself. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunProcess } from '../deploys/run-process.ts';
 import type { Place } from './deployment.ts';
 import type { Guard } from './guard.ts';
-import type { ChildOfRun } from './python-process.ts';
 
 const restartAfterMs = 200;
 
@@ -10,7 +10,7 @@ const restartAfterMs = 200;
 export class Seat {
   readonly place: Place;
   readonly #guard: Guard;
-  #process: ChildOfRun | undefined;
+  #process: RunProcess | undefined;
   #expected = true;
   /** True between SIGSTOP and SIGCONT. */
   isStopped = false;
@@ -30,7 +30,7 @@ export class Seat {
     await process.ready;
   }
 
-  async #ended(process: ChildOfRun): Promise<void> {
+  async #ended(process: RunProcess): Promise<void> {
     if (process !== this.#process || this.#expected) return;
     this.endedByItself++;
     await sleep(restartAfterMs);

@@ -1,5 +1,6 @@
 /** A server process of `npm run deploys`, which is restarted on one port. */
-import { command, DeployProcess, type Stop } from './deploy-process.ts';
+import { command, DeployProcess } from './deploy-process.ts';
+import type { Stop } from './run-process.ts';
 
 /** The time after SIGTERM after which a supervisor kills a process that has not ended, as `docker stop` does. */
 export const serverGraceMs = 10_000;

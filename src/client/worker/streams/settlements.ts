@@ -26,7 +26,8 @@ export interface PendingSettlement {
 
 interface SentBatch {
   readonly items: readonly PendingSettlement[];
-  readonly sessionId: string;
+  /** The session to which the batch returns its credit; empty if that credit does not count. */
+  sessionId: string;
 }
 
 export interface SettlementsEvents {
@@ -95,6 +96,14 @@ export class Settlements {
       this.#sendScheduled = false;
       while (this.#waiting.length > 0 && this.#reports.freeBatches > 0) this.#send(this.#takeBatch());
     });
+  }
+
+  /**
+   * Called when a hello message has replaced the credit of the session. The credit that batches in flight return does not
+   * count any more: the server has added it before, and the message has replaced it.
+   */
+  creditReplaced(): void {
+    for (const sent of this.#sent.values()) sent.sessionId = '';
   }
 
   /** Handles the server's answer to a batch. Settlements that failed with a temporary error are sent again later. */

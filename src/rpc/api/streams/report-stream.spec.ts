@@ -8,6 +8,7 @@ import {
   RecordingStream,
   submitItems,
 } from '../../../../test/fixtures/api-node.ts';
+import { storeError } from '../../../../test/fixtures/store-error.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { limits, timing } from '../../../core/limits.ts';
 import type { ReportRequest, ReportResponse, Settlement, WorkResponse } from '../../../core/messages.ts';
@@ -79,6 +80,18 @@ describe('a Report stream', () => {
     worker.message({ kind: 'settlements', batch: 1, items: leases.map(ok) });
     await node.clock.settle();
     expect(recorded.of('settled')).toMatchObject([{ credited: false, results: [{ state: 'succeeded' }] }]);
+  });
+
+  it('reports that no credits were returned if the tasks could not be read', async () => {
+    const node = await apiNode((service) => ({ ...service, settle: () => Promise.reject(storeError()) }));
+    const { leases, sessionId } = await assignTasks(node, 'a');
+    const { recorded, worker } = report(node);
+    worker.message({ ...hello, sessionId });
+    worker.message({ kind: 'settlements', batch: 1, items: leases.map(ok) });
+    await node.clock.settle();
+    expect(recorded.of('settled')).toMatchObject([
+      { credited: false, results: [{ error: { reason: 'STORE_FAILED' } }] },
+    ]);
   });
 
   it('renews leases, and refuses only the heartbeats with an invalid lease', async () => {

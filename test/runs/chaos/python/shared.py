@@ -140,8 +140,12 @@ def call(connection, method, request, timeout_s=CALL_S, tries=None):
             time.sleep(min(1.0, 0.05 * 2 ** min(tried, 5)))
 
 
-def start():
-    """Ties this process to the run: it ends when its standard input ends, and stops in order at SIGTERM."""
+def start(ends_within_s=None):
+    """
+    Ties this process to the run: it ends when its standard input ends, and stops in order at SIGTERM. With
+    `ends_within_s` it ends at the latest so many seconds after SIGTERM, with status 0: a call to a server that stands still
+    has no answer in that time. Its tasks are then left to their leases, as those of a worker of the SDK are.
+    """
 
     def watch():
         sys.stdin.buffer.read()
@@ -154,7 +158,15 @@ def start():
     # A process with a thread less would look like a slow one.
     threading.excepthook = fail
     threading.Thread(target=watch, daemon=True).start()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+
+    def stop(*_):
+        if ends_within_s is not None and not stopping.is_set():
+            end = threading.Timer(ends_within_s, finish)
+            end.daemon = True
+            end.start()
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
     print(json.dumps({"pid": os.getpid()}), flush=True)
 
 

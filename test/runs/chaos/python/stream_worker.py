@@ -22,7 +22,10 @@ CREDIT_BYTES = 4_000_000
 HEARTBEAT_S = 10
 KEEP_ALIVE_S = 15
 OPEN_S = 8
+# How long running handlers may go on after SIGTERM, and how long the answers to their settlements are awaited then.
 DRAIN_S = 8
+ANSWERS_S = 3
+END_S = 12
 SNOOZE_MS = 500
 worker_id = str(uuid.uuid4())
 connection = Connection(worker_service_pb2_grpc.WorkerServiceStub)
@@ -323,24 +326,35 @@ class Worker:
             Streams(self).run()
             time.sleep(0.3)
 
+    def abort_all(self):
+        """Stops the running handlers, so that their tasks are given back."""
+        with self._lock:
+            for held in self._held.values():
+                held.aborted.set()
+
     def drain(self):
         """Gives back everything that has not begun, and waits for the answers to all settlements."""
         with self._lock:
             for held in list(self._held.values()):
                 if not held.begun:
                     self._give_back(held)
-        until = time.monotonic() + DRAIN_S
+        until = time.monotonic() + ANSWERS_S
         while self._held and time.monotonic() < until:
             time.sleep(0.1)
 
 
-start()
+start(END_S)
 worker = Worker()
 threading.Thread(target=worker.stay_connected, daemon=True).start()
 threading.Thread(target=worker.beat, daemon=True).start()
 slots = [threading.Thread(target=worker.run_slot) for _ in range(SLOTS)]
 for slot in slots:
     slot.start()
+stopping.wait()
+drained_at = time.monotonic() + DRAIN_S
+for slot in slots:
+    slot.join(max(0.0, drained_at - time.monotonic()))
+worker.abort_all()
 for slot in slots:
     slot.join()
 worker.drain()

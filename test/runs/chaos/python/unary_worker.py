@@ -14,6 +14,7 @@ from shared import LANE_QUEUE, NAME, QUEUE, TYPE, Connection, Ledger, call, fini
 THREADS = 4
 HEARTBEAT_S = 10
 SNOOZE_MS = 500
+END_S = 12
 worker_id = str(uuid.uuid4())
 claiming = Connection(worker_service_pb2_grpc.WorkerServiceStub)
 settling = Connection(worker_service_pb2_grpc.WorkerServiceStub)
@@ -87,7 +88,7 @@ def work():
             handle(task)
 
 
-start()
+start(END_S)
 threads = [threading.Thread(target=work) for _ in range(THREADS)]
 for thread in threads:
     thread.start()
