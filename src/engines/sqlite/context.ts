@@ -27,7 +27,10 @@ export interface Stats {
 export interface SqliteContext {
   readonly path: string;
   readonly db: DatabaseSync;
-  readonly file: Pick<StoreFile, 'check' | 'beforeCommit' | 'afterCommit' | 'afterCheckpoint'>;
+  readonly file: Pick<
+    StoreFile,
+    'check' | 'beforeTransaction' | 'beforeCommit' | 'afterCommit' | 'afterCheckpoint'
+  >;
   readonly sql: Statements;
   readonly names: InternedNames;
   readonly readyIndex: ReadyIndex;

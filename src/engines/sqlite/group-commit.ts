@@ -271,6 +271,7 @@ export class GroupCommitter {
   #transaction(batch: CommitBatch): void {
     const { sql, names, stats, file } = this.#context;
     const isFull = this.#fullDisk.isFull;
+    file.beforeTransaction();
     sql.begin.run();
     for (const call of batch.changes) this.#apply(call, (change) => this.#append(change, isFull), asFailed);
     for (const call of batch.accepts) this.#apply(call, (item) => this.#accept(item, isFull), asFailed);

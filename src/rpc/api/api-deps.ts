@@ -2,6 +2,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Service } from '../../service/service.ts';
 import type { IdentityShares } from './identity-shares.ts';
+import type { ReportTurns } from './report-turns.ts';
 import type { OpenStreams } from './streams/open-streams.ts';
 import type { UnsentBytes } from './streams/unsent-bytes.ts';
 import type { Unanswered } from './unanswered.ts';
@@ -20,6 +21,8 @@ export interface ApiDeps {
   readonly unsent: UnsentBytes;
   /** The bytes of reports on streams that are not answered yet. */
   readonly reportBytes: IdentityShares;
+  /** The turns of heartbeats and settlements, in streams and in calls of their own. */
+  readonly reportTurns: ReportTurns;
   /** The tasks that streams watch. */
   readonly watches: IdentityShares;
   readonly unanswered: Unanswered;

@@ -17,6 +17,7 @@ import type { Api } from './api.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { reportShares, waitingClaimShares, watchShares } from './identity-shares.ts';
 import type { MethodHandler } from './method-handlers.ts';
+import { ReportTurns } from './report-turns.ts';
 import { OpenStreams } from './streams/open-streams.ts';
 import { reportStream } from './streams/report-stream.ts';
 import { UnsentBytes } from './streams/unsent-bytes.ts';
@@ -88,6 +89,7 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
     watches: watchShares(),
     unsent: new UnsentBytes(),
     reportBytes: reportShares(),
+    reportTurns: new ReportTurns(clock),
     unanswered,
     get draining() {
       return draining;

@@ -30,7 +30,8 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
     requireVerb(context.identity, 'work');
     const from = reporterOf(context.identity, tenant);
     ensureInTime(clock, context);
-    const { results } = await settleEach(deps, [item], { ...from, sessionId: undefined });
+    const settle = () => settleEach(deps, [item], { ...from, sessionId: undefined });
+    const { results } = await deps.reportTurns.run(context.identity, 1, settle, context.signal);
     const [result] = results;
     if (result === undefined) throw new RangeError('a settlement has no result');
     if (result.error !== undefined) throw errorOf(result.error);
@@ -72,7 +73,9 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
       requireVerb(context.identity, 'work');
       const from = reporterOf(context.identity, request.tenant);
       ensureInTime(clock, context);
-      const answers = await heartbeatEach(deps, request.items.map(heartbeatFromWire), from);
+      const items = request.items.map(heartbeatFromWire);
+      const renew = () => heartbeatEach(deps, items, from);
+      const answers = await deps.reportTurns.run(context.identity, items.length, renew, context.signal);
       return { answers: answers.map(heartbeatAnswerToWire) };
     },
     async succeedTask({ lease, result, tenant }, context) {

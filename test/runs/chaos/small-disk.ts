@@ -19,11 +19,11 @@ export class SmallDisk {
     this.path = path;
   }
 
-  /** Mounts the disk in the run's folder. Returns a sentence that says why it cannot. */
-  static mount(folder: string, guard: Guard): SmallDisk | string {
+  /** Mounts a disk in the folder, which the guard unmounts. Returns a sentence that says why it cannot. */
+  static mount(folder: string, guard: Guard, sizeMb = diskMb): SmallDisk | string {
     const path = join(folder, 'disk');
     mkdirSync(path);
-    const args = ['-t', 'tmpfs', '-o', `size=${diskMb}m`, 'holdfast-chaos', path];
+    const args = ['-t', 'tmpfs', '-o', `size=${sizeMb}m`, 'holdfast-small-disk', path];
     const { status, stderr, error } = spawnSync('mount', args, { encoding: 'utf8' });
     if (status !== 0)
       return `a small disk cannot be mounted here (${String(error ?? stderr).trim() || status})`;

@@ -16,6 +16,7 @@ export const paths = Object.freeze({
   listTasks: '/holdfast.v1.TaskService/ListTasks',
   watchTasks: '/holdfast.v1.TaskService/WatchTasks',
   claimTasks: '/holdfast.v1.WorkerService/ClaimTasks',
+  heartbeat: '/holdfast.v1.WorkerService/Heartbeat',
   work: '/holdfast.v1.WorkerService/Work',
   report: '/holdfast.v1.WorkerService/Report',
 });

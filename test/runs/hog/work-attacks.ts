@@ -24,7 +24,7 @@ interface CallLoop {
 }
 
 /** Makes calls on several connections without a pause: each answer is followed by the next call. */
-async function callLoops(target: Target, loop: CallLoop): Promise<void> {
+export async function callLoops(target: Target, loop: CallLoop): Promise<void> {
   const one = async (): Promise<void> => {
     let raw: RawSession = await target.session();
     await target.atOnce(loop.callsEach, async () => {
@@ -37,6 +37,17 @@ async function callLoops(target: Target, loop: CallLoop): Promise<void> {
     });
   };
   await Promise.all(Array.from({ length: loop.connections ?? connections }, one));
+}
+
+/** Resolves when the stream takes more bytes, or is closed. */
+function drainedOrClosed(stream: NodeJS.EventEmitter): Promise<void> {
+  return new Promise((resolve) => {
+    const ready = (): void => {
+      stream.off('drain', ready).off('close', ready);
+      resolve();
+    };
+    stream.on('drain', ready).on('close', ready);
+  });
 }
 
 async function httpBombs(target: Target, bomb: Buffer): Promise<void> {
@@ -94,10 +105,7 @@ export const workAttacks: readonly Attack[] = [
         while (!stream.destroyed && stream.writable && !target.isOver) {
           const hasRoom = stream.write(many);
           target.count(1_000);
-          if (!hasRoom)
-            await new Promise<void>((resolve) =>
-              stream.once('drain', () => resolve()).once('close', () => resolve()),
-            );
+          if (!hasRoom) await drainedOrClosed(stream);
           await sleep(0);
         }
         raw.session.destroy();

@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { failureKindOf, storeDoesNotFit } from '../file/failures.ts';
 import { ensureUnlocked, storePaths } from '../file/open.ts';
 import { findLogFault, type LogFault } from '../log/unclean-end.ts';
 
@@ -14,6 +15,16 @@ function freeName(logPath: string): string {
   for (let number = 1; ; number++) {
     const name = `${logPath}.lost-${number}`;
     if (!existsSync(name)) return name;
+  }
+}
+
+/** Copies the log. Throws STORE_FULL, and leaves no part of a copy, if the disk is full. */
+function keepCopy(logPath: string, keptLog: string): void {
+  try {
+    copyFileSync(logPath, keptLog);
+  } catch (thrown) {
+    rmSync(keptLog, { force: true });
+    throw failureKindOf(thrown) === 'full' ? storeDoesNotFit(logPath, thrown) : thrown;
   }
 }
 
@@ -40,7 +51,7 @@ export function acceptLoss(relativePath: string): AcceptedLoss | undefined {
   const keptLog = existsSync(logPath) ? freeName(logPath) : undefined;
   if (keptLog !== undefined) {
     const isOwn = fault.kind === 'shortLog' || fault.kind === 'damagedLog';
-    if (isOwn) copyFileSync(logPath, keptLog);
+    if (isOwn) keepCopy(logPath, keptLog);
     else renameSync(logPath, keptLog);
     if (isOwn) recover(path);
   }

@@ -2,7 +2,7 @@ import { HoldfastError } from '../../../core/errors.ts';
 
 /** The classes of SQLite errors that the store handles differently. */
 export type StoreFailureKind =
-  /** The disk is full (13 SQLITE_FULL, 778 SQLITE_IOERR_WRITE). The whole transaction is rolled back. */
+  /** The disk, or a quota of it, is full. The whole transaction is rolled back. */
   | 'full'
   | 'corrupt'
   /** A file of the store is not the one any more that this process opened. */
@@ -13,6 +13,14 @@ export type StoreFailureKind =
   | 'item'
   /** An I/O error or an unknown error. The store must stop, because its state is unknown. */
   | 'broken';
+
+/**
+ * SQLITE_FULL, SQLITE_IOERR_WRITE, and SQLITE_IOERR_SHMSIZE: the file for the index of the log, which only a process that
+ * reads the store without its lock makes, has no space.
+ */
+const fullCodes: ReadonlySet<number> = new Set([13, 778, 4_874]);
+/** No space on the disk, none in a quota, or a file larger than the limit of the process. */
+const fullDiskErrors: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 interface SqliteError {
   readonly errcode: number;
@@ -30,9 +38,10 @@ export function isSqlError(thrown: unknown): boolean {
 export function failureKindOf(thrown: unknown): StoreFailureKind {
   if (thrown instanceof HoldfastError && thrown.reason === 'STORE_CORRUPT') return 'corrupt';
   if (thrown instanceof HoldfastError && thrown.reason === 'STORE_MOVED') return 'moved';
+  if (fullDiskErrors.has((thrown as Partial<NodeJS.ErrnoException> | undefined)?.code)) return 'full';
   if (!isSqliteError(thrown)) return 'item';
   const code = thrown.errcode;
-  if (code === 13 || code === 778) return 'full';
+  if (fullCodes.has(code)) return 'full';
   switch (code & 0xff) {
     case 11:
     case 26:
@@ -57,6 +66,14 @@ export function storeFull(cause?: unknown): HoldfastError {
     cause,
     retryAfterMs: 5_000,
     help: 'Nothing was done. Free space on the disk of the store, then send the request again.',
+  });
+}
+
+/** Returns the error for a store that cannot be opened, because its file must grow for it and the disk is full. */
+export function storeDoesNotFit(path: string, cause: unknown): HoldfastError {
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_FULL', `the disk of ${path} is full`, {
+    cause,
+    help: 'Nothing was done. Free space on this disk, then start again.',
   });
 }
 

@@ -8,7 +8,6 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
-  writeFileSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -22,6 +21,7 @@ import {
   commitsMissing,
   failureKindOf,
   storeCorrupt,
+  storeDoesNotFit,
   storeLocked,
   storeReadOnly,
 } from './failures.ts';
@@ -31,13 +31,18 @@ import { HeldFile, isHeld, type StoreFile } from './store-file.ts';
 import { ensureWholeText } from './whole-text.ts';
 
 /**
- * The SQLite settings with which the hot path was measured. The exclusive lock belongs to the operating system: it ends
- * with the process that holds it, and it makes the first read of a second process fail. `checkpoint.ts` runs the
- * checkpoints, and none runs by itself: the log tracker must know when SQLite begins the log anew.
+ * The exclusive lock belongs to the operating system: it ends with the process that holds it, and it makes the first read
+ * of a second process fail. It must be set before the first statement of any kind is prepared: only then SQLite keeps the
+ * index of the log in memory. Otherwise SQLite makes a file for that index, which needs space on the disk.
+ */
+const exclusive = 'PRAGMA locking_mode = EXCLUSIVE';
+
+/**
+ * The SQLite settings with which the hot path was measured. `checkpoint.ts` runs the checkpoints, and none runs by itself:
+ * the log tracker must know when SQLite begins the log anew.
  */
 const pageBytes = 4_096;
 const settings = `
-PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA page_size = ${pageBytes};
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
@@ -144,31 +149,11 @@ function ensureWhole(paths: StorePaths): void {
   if (fault !== undefined) throw commitsMissing(paths.path, fault.text);
 }
 
-function startTracker(
-  db: DatabaseSync,
-  { logPath, pidPath }: StorePaths,
-  clock: Pick<Clock, 'monotonic' | 'uuid'>,
-): LogTracker | undefined {
-  try {
-    return new LogTracker(
-      db,
-      logPath,
-      pidPath,
-      ensureIdentity(db, () => clock.uuid()),
-      clock,
-    );
-  } catch (thrown) {
-    if (failureKindOf(thrown) !== 'full') throw thrown;
-    // The disk is full. The store is opened nevertheless, so that outcomes of running tasks are recorded.
-    writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
-    return undefined;
-  }
-}
-
 /**
- * Opens or creates the store's file, and locks it until it is closed. Throws a
- * HoldfastError: STORE_READ_ONLY, STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this
- * version of Node cannot store text unchanged.
+ * Opens or creates the store's file, and locks it until it is closed. On a full disk a store of this schema is opened too:
+ * it can be read, and outcomes of running tasks are recorded in the space of the ballast. Throws a HoldfastError:
+ * STORE_READ_ONLY, STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL if a new or an older file does not fit on the disk,
+ * or BAD_CONFIGURATION if this version of Node cannot store text unchanged.
  */
 export function openStoreFile(
   relativePath: string,
@@ -186,17 +171,23 @@ export function openStoreFile(
     // Only this user may read the payloads in the store's file. SQLite gives the -wal and -shm files the same mode.
     file = openSync(path, 'a+', 0o600);
     db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
+    db.exec(exclusive);
     ensureWholeText(db);
     db.exec(settings);
     db.exec('BEGIN IMMEDIATE; COMMIT');
     prepareSchema(db, path);
     checkDamage(db, path, checkUpToBytes);
-    const tracker = startTracker(db, paths, clock);
-    return new HeldFile(db, new OpenFiles(path, logPath, file), tracker, pidPath);
+    const opened = db;
+    const startTracker = (): LogTracker => {
+      const identity = ensureIdentity(opened, () => clock.uuid());
+      return new LogTracker(opened, logPath, pidPath, identity, clock);
+    };
+    return new HeldFile(db, new OpenFiles(path, logPath, file), startTracker, pidPath);
   } catch (thrown) {
     db?.close();
     if (file !== undefined) closeSync(file);
     if (failureKindOf(thrown) === 'locked') throw storeLocked(path, holderOf(pidPath), thrown);
+    if (failureKindOf(thrown) === 'full') throw storeDoesNotFit(path, thrown);
     throw asStoreError(thrown, path);
   }
 }

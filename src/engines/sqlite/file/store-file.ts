@@ -2,7 +2,7 @@ import { existsSync, rmSync, statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { HoldfastError } from '../../../core/errors.ts';
 import type { LogTracker } from '../log/log-tracker.ts';
-import { logMoved } from './failures.ts';
+import { failureKindOf, logMoved } from './failures.ts';
 import type { OpenFiles } from './open-files.ts';
 
 /** The store files that this process holds, each by the device and inode of its file. */
@@ -34,6 +34,8 @@ export interface StoreFile {
   readonly isLeft: boolean;
   /** Returns STORE_MOVED if a file of the store is not the one any more that this process opened. */
   check(): HoldfastError | undefined;
+  /** Must be called before each transaction. Throws an error of the kind `full` if the commit could not be recorded. */
+  beforeTransaction(): void;
   /** Must be called within each transaction, before its commit. */
   beforeCommit(): void;
   /** Must be called after each commit. */
@@ -53,19 +55,26 @@ export interface StoreFile {
 export class HeldFile implements StoreFile {
   readonly db: DatabaseSync;
   readonly #files: OpenFiles;
-  readonly #tracker: LogTracker | undefined;
+  readonly #startTracker: () => LogTracker;
   readonly #pidPath: string;
   readonly #identity: string;
+  /** Undefined while nothing could be committed, because the disk was full when the file was opened. */
+  #tracker: LogTracker | undefined;
   #isLeft = false;
   #isLogSaved = false;
 
-  /** `tracker` is undefined if the disk was full when the file was opened. */
-  constructor(db: DatabaseSync, files: OpenFiles, tracker: LogTracker | undefined, pidPath: string) {
+  /** On a full disk the tracker is started by the first transaction for which there is space. */
+  constructor(db: DatabaseSync, files: OpenFiles, startTracker: () => LogTracker, pidPath: string) {
     this.db = db;
     this.#files = files;
-    this.#tracker = tracker;
+    this.#startTracker = startTracker;
     this.#pidPath = pidPath;
     this.#identity = identityOf(files.path);
+    try {
+      this.beforeTransaction();
+    } catch (thrown) {
+      if (failureKindOf(thrown) !== 'full') throw thrown;
+    }
     if (held.size === 0) process.on('exit', closeAll);
     held.set(this.#identity, this);
   }
@@ -84,6 +93,10 @@ export class HeldFile implements StoreFile {
     }
     this.#tracker?.write();
     return undefined;
+  }
+
+  beforeTransaction(): void {
+    this.#tracker ??= this.#startTracker();
   }
 
   beforeCommit(): void {
@@ -108,20 +121,24 @@ export class HeldFile implements StoreFile {
     if (this.#isLeft || !this.db.isOpen) return;
     this.#isLeft = true;
     if (!this.#isLogSaved) return;
-    if (existsSync(this.#files.logPath)) this.#tracker?.recordClosed();
+    if (existsSync(this.#files.logPath)) this.#recordClosed();
     else this.#close(true);
   }
 
   #close(isLogSaved: boolean): void {
     // The process may be killed after SQLite has deleted the log and before the pid file is removed.
-    if (isLogSaved) this.#tracker?.recordClosed();
+    if (isLogSaved) this.#recordClosed();
     this.db.close();
-    const isLogGone = !existsSync(this.#files.logPath);
-    if (this.#tracker === undefined) rmSync(this.#pidPath, { force: true });
-    else this.#tracker.close(isLogGone);
+    this.#tracker?.close(!existsSync(this.#files.logPath));
     this.#files.close();
     held.delete(this.#identity);
     if (held.size === 0) process.off('exit', closeAll);
+  }
+
+  /** Records that the log is in the store's file. Without a tracker a pid file is that of an earlier process. */
+  #recordClosed(): void {
+    if (this.#tracker === undefined) rmSync(this.#pidPath, { force: true });
+    else this.#tracker.recordClosed();
   }
 
   /** Copies the log into the store's file. Returns false if SQLite could not copy all of it. */

@@ -30,7 +30,10 @@ export class LogTracker {
   #isWritten = true;
   #writtenAtMs: number;
 
-  /** Commits once, so that the log has a commit whenever its pid file is there. */
+  /**
+   * Commits once, so that the log has a commit whenever its pid file is there. Throws if the disk is full. The tracker can
+   * then be made again: the commit, if there was one, is a whole one with the store's identity.
+   */
   constructor(
     db: DatabaseSync,
     logPath: string,
@@ -46,8 +49,13 @@ export class LogTracker {
     this.#setIdentity.run(identityText(identity));
     this.#log = openSync(logPath, 'r');
     this.#pidPath = pidPath;
-    this.#position = { ...identity, salts: this.#readSalts(), frames: this.#pages()[0] };
-    this.#pid = new PidFile(pidPath, this.#position);
+    try {
+      this.#position = { ...identity, salts: this.#readSalts(), frames: this.#pages()[0] };
+      this.#pid = new PidFile(pidPath, this.#position);
+    } catch (thrown) {
+      closeSync(this.#log);
+      throw thrown;
+    }
     this.#clock = clock;
     this.#writtenAtMs = clock.monotonic();
   }

@@ -4,6 +4,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
   writeSync,
@@ -59,13 +60,18 @@ export class PidFile {
   readonly #file: number;
   readonly #lineAt: number;
 
-  /** Replaces the pid file of an earlier process in one step. */
+  /** Replaces the pid file of an earlier process in one step. Throws, and changes nothing, if the disk is full. */
   constructor(path: string, position: LogPosition) {
     const pid = `${process.pid}\n`;
     this.#path = path;
     this.#lineAt = pid.length;
     const written = `${path}.new`;
-    writeFileSync(written, pid + lineOf(position, true), { mode: 0o600 });
+    try {
+      writeFileSync(written, pid + lineOf(position, true), { mode: 0o600 });
+    } catch (thrown) {
+      rmSync(written, { force: true });
+      throw thrown;
+    }
     this.#file = openSync(written, 'r+');
     renameSync(written, path);
   }

@@ -10,6 +10,9 @@ import { reportHello } from '../validation/tables.ts';
 import { ensure } from '../validation/validate.ts';
 import { badSequence, inertReceiver, openChannel, type ServerChannel } from './server-channel.ts';
 
+/** The memory of one heartbeat or settlement beside its lease and its texts, in bytes. */
+const itemBytes = 256;
+
 type ReportBatch = Extract<ReportRequest, { batch: number }>;
 
 /**
@@ -63,8 +66,9 @@ export function reportStream(
     if (waiting === limits.reportBatches) throw tooMany;
     const uncount = deps.reportBytes.take(context.identity, bytesOf(message));
     waiting++;
+    const from = reporter;
     void deps.unanswered
-      .track(answer(message, reporter))
+      .track(deps.reportTurns.run(context.identity, message.items.length, () => answer(message, from)))
       .catch((thrown: unknown) => open.end(asHoldfastError(thrown)))
       .finally(() => {
         waiting--;
@@ -97,9 +101,9 @@ export function reportStream(
   };
 }
 
-/** Returns the bytes of a batch that wait with it for its answer. */
+/** Returns the bytes of memory of a batch that waits for its answer. */
 function bytesOf(message: ReportBatch): number {
-  let bytes = 0;
+  let bytes = itemBytes * message.items.length;
   if (message.kind === 'settlements')
     for (const { lease, result, message: text } of message.items)
       bytes += lease.length + (result?.length ?? 0) + text.length;

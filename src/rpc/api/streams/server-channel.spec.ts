@@ -4,6 +4,7 @@ import type { WorkResponse } from '../../../core/messages.ts';
 import { silentLog } from '../../../ports/log.ts';
 import type { ApiDeps } from '../api-deps.ts';
 import { reportShares, waitingClaimShares, watchShares } from '../identity-shares.ts';
+import { ReportTurns } from '../report-turns.ts';
 import { Unanswered } from '../unanswered.ts';
 import { OpenStreams } from './open-streams.ts';
 import { openChannel } from './server-channel.ts';
@@ -23,6 +24,7 @@ describe('the server’s end of a stream', () => {
       watches: watchShares(),
       unsent: new UnsentBytes(),
       reportBytes: reportShares(),
+      reportTurns: new ReportTurns(clock),
       unanswered: new Unanswered(),
       draining: false,
       onFinish: () => () => {},

@@ -24,7 +24,7 @@ const units: ReadonlyMap<DescMethodUnary, Work> = new Map<DescMethodUnary, Work>
   [WorkerService.method.claimTasks, reading(32)],
 ]);
 const few = reading(4);
-/** Heartbeats and settlements begin at once: a lease that is not renewed in time would run a task again. */
+/** Heartbeats and settlements have turns of their own, `ReportTurns`: a lease that is not renewed in time would run a task again. */
 const urgent: ReadonlySet<DescMethodUnary> = new Set<DescMethodUnary>([
   WorkerService.method.heartbeat,
   WorkerService.method.succeedTask,
