@@ -6,6 +6,7 @@ import { addWhy } from './explain/why.ts';
 import { addWorkers } from './explain/workers.ts';
 import type { Globals } from './globals.ts';
 import { createOutput } from './output.ts';
+import { addSlo } from './slo/slo.ts';
 import { addAws } from './verbs/aws.ts';
 import { addCancel } from './verbs/cancel.ts';
 import { addCerts } from './verbs/certs.ts';
@@ -54,6 +55,7 @@ function build(): { program: Command; globals: Globals } {
     addCheck,
     addAws,
     addDlq,
+    addSlo,
     addVersion,
   ]) {
     add(program, globals);
