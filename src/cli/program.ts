@@ -1,6 +1,7 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
 import { packageVersion } from '../platform/version.ts';
+import { addCanary } from './canary/canary.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
 import { addWhy } from './explain/why.ts';
 import { addWorkers } from './explain/workers.ts';
@@ -56,6 +57,7 @@ function build(): { program: Command; globals: Globals } {
     addAws,
     addDlq,
     addSlo,
+    addCanary,
     addVersion,
   ]) {
     add(program, globals);
