@@ -1,4 +1,4 @@
-import { resolveTarget } from '../client/connect.ts';
+import { type ConnectTarget, resolveTarget } from '../client/connect.ts';
 import type { Transport } from '../client/transport.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -9,19 +9,23 @@ export interface ServerOptions {
 }
 
 /**
- * Opens a transport to the server that `connect()` would also find: the one of `--url`, else of HOLDFAST_URL, else of
+ * Returns the address of the server that `connect()` would also find: the one of `--url`, else of HOLDFAST_URL, else of
  * the profile that `holdfast dev` wrote.
+ *
+ * @throws HoldfastError BAD_FIELD if the URL names a store instead of a server.
  */
-async function transportFor({ url }: ServerOptions): Promise<Transport> {
+export function serverTarget({ url }: ServerOptions): Extract<ConnectTarget, { readonly kind: 'server' }> {
   const target = resolveTarget({ env: process.env, cwd: () => process.cwd() }, url);
-  if (target.kind === 'embedded') {
-    throw usage(
-      `'${target.url}' is a store that one process opens, and this command calls a server.`,
-      `Run \`holdfast serve --store ${target.url}\`, and name that server: --url holdfast://host:port.`,
-    );
-  }
+  if (target.kind === 'server') return target;
+  throw usage(
+    `'${target.url}' is a store that one process opens, and this command calls a server.`,
+    `Run \`holdfast serve --store ${target.url}\`, and name that server: --url holdfast://host:port.`,
+  );
+}
+
+async function transportFor(options: ServerOptions): Promise<Transport> {
+  const { address, tls } = serverTarget(options);
   const { grpcTransport } = await import('../client/grpc/transport.ts');
-  const { address, tls } = target;
   return grpcTransport({ address, tls, plaintext: tls === undefined, clock: systemClock() });
 }
 

@@ -1,11 +1,13 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
 import { packageVersion } from '../platform/version.ts';
+import { addCanary } from './canary/canary.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
 import { addWhy } from './explain/why.ts';
 import { addWorkers } from './explain/workers.ts';
 import type { Globals } from './globals.ts';
 import { createOutput } from './output.ts';
+import { addSlo } from './slo/slo.ts';
 import { addAws } from './verbs/aws.ts';
 import { addCancel } from './verbs/cancel.ts';
 import { addCerts } from './verbs/certs.ts';
@@ -54,6 +56,8 @@ function build(): { program: Command; globals: Globals } {
     addCheck,
     addAws,
     addDlq,
+    addSlo,
+    addCanary,
     addVersion,
   ]) {
     add(program, globals);

@@ -1,0 +1,182 @@
+/**
+ * The one definition of all rules of Prometheus: how each objective is measured, and when an alert fires.
+ * `npm run rules` makes the files of deploy/observability of it.
+ */
+import {
+  canaryQueue,
+  endWithinMs,
+  type ObjectiveName,
+  startWithinMs,
+} from '../../src/core/objectives/objectives.ts';
+
+/** Writes a length of time for PromQL. The drill of `npm run alerts` shortens all of them by one factor. */
+export type Lengths = (ms: number) => string;
+
+/** How the share of bad events over a window is computed: a ratio, or two queries that are divided. */
+export type Indicator =
+  | { readonly ratio: string }
+  | {
+      /** Counts the bad events of a window. */
+      readonly errors: string;
+      /** Counts all events of a window, and never less than the smallest number that says something. */
+      readonly total: string;
+    };
+
+/** The word in a query that stands for the window; it is sloth's. */
+export const windowWord = '{{.window}}';
+
+const minuteMs = 60_000;
+/** A label of the bucket that ends at this bound. Prometheus 3 writes `5.0` for `5`. */
+const bucketOf = (ms: number): string => `le=~"${ms / 1_000}|${ms / 1_000}[.]0"`;
+/** The canary's tasks are judged by its slots. */
+const ofUsers = `queue!="${canaryQueue}"`;
+
+const slots = 'holdfast_canary_slots_total';
+const waited = 'holdfast_task_wait_duration_seconds';
+const lasted = 'holdfast_task_duration_seconds';
+const free = 'holdfast_worker_slots{state="free"}';
+
+/**
+ * With fewer events than these in a window, the ratio is computed as if there were so many: one bad task of three in a
+ * quiet night must not wake anybody. One bad event of so many burns the budget at 1.
+ */
+const fewest: Readonly<Record<'start-latency' | 'completion', number>> = {
+  'start-latency': 100,
+  completion: 1_000,
+};
+
+/** Returns the indicator of an objective. */
+export function indicatorOf(name: ObjectiveName, length: Lengths): Indicator {
+  return indicators[name](length);
+}
+
+const indicators: Readonly<Record<ObjectiveName, (length: Lengths) => Indicator>> = {
+  // The share of good slots, times the share of the window in which the canary's counts were there. Without any count
+  // everything is bad.
+  'api-availability': (length) => ({
+    ratio: `1 - (
+  (
+    sum(increase(${slots}{result="good"}[${windowWord}]))
+    / sum(increase(${slots}[${windowWord}]))
+    * count_over_time((sum(${slots}))[${windowWord}:${length(10_000)}])
+    / count_over_time(vector(1)[${windowWord}:${length(10_000)}])
+  ) >= 0
+  or vector(0)
+)`,
+  }),
+  // Late starts of minutes in which all slots of all scraped workers were in use are no errors.
+  'start-latency': (length) => ({
+    errors: `sum_over_time((
+  (
+    sum(increase(${waited}_count{${ofUsers}}[${length(minuteMs)}]))
+    - sum(increase(${waited}_bucket{${ofUsers},${bucketOf(startWithinMs)}}[${length(minuteMs)}]))
+  ) unless on () (sum(${free}) == 0)
+)[${windowWord}:${length(minuteMs)}]) or vector(0)`,
+    total: totalOf(`${waited}_count`, fewest['start-latency']),
+  }),
+  completion: () => ({
+    errors: `(
+  sum(increase(${lasted}_count{${ofUsers}}[${windowWord}]))
+  - sum(increase(${lasted}_bucket{${ofUsers},${bucketOf(endWithinMs)}}[${windowWord}]))
+  + (sum(increase(holdfast_task_ended_total{${ofUsers},outcome="dead",reason="deadline"}[${windowWord}])) or vector(0))
+) or vector(0)`,
+    total: totalOf(`${lasted}_count`, fewest.completion),
+  }),
+};
+
+function totalOf(counter: string, least: number): string {
+  return `clamp_min(sum(increase(${counter}{${ofUsers}}[${windowWord}])), ${least}) or vector(${least})`;
+}
+
+/** An alert about the operation of servers and queues, beside those of the objectives. */
+export interface AlertDefinition {
+  readonly name: string;
+  readonly severity: 'page' | 'ticket';
+  readonly expr: string;
+  /** How long the condition must hold until the alert fires, as Prometheus writes it. */
+  readonly for: string;
+  readonly summary: string;
+  readonly description: string;
+}
+
+export const operationalAlerts: readonly AlertDefinition[] = [
+  {
+    name: 'OldestReady',
+    severity: 'page',
+    expr: `max by (queue) (holdfast_queue_oldest_ready_age_seconds) > 300
+unless on (queue) max by (queue) (holdfast_queue_paused) == 1`,
+    for: '5m',
+    summary: 'A task of queue {{ $labels.queue }} has been ready for {{ $value | humanizeDuration }}.',
+    description: 'Ready tasks of a queue that is not paused have not begun for more than 5 minutes.',
+  },
+  {
+    name: 'Unserved',
+    severity: 'ticket',
+    expr: 'max by (queue, cause) (holdfast_queue_unserved{cause!="paused"}) > 0',
+    for: '10m',
+    summary:
+      '{{ $value }} tasks of queue {{ $labels.queue }} cannot be taken by any worker: {{ $labels.cause }}.',
+    description:
+      'No worker is connected for these tasks, or a dead task holds their lane. They wait until somebody acts.',
+  },
+  {
+    name: 'DeadInflow',
+    severity: 'ticket',
+    expr: `sum by (queue) (increase(holdfast_task_ended_total{outcome="dead",${ofUsers}}[15m])) > 5`,
+    for: '0s',
+    summary: '{{ $value | humanize }} tasks of queue {{ $labels.queue }} died within 15 minutes.',
+    description:
+      'More than 5 tasks of a queue have died within 15 minutes. Each is kept, and can be redriven.',
+  },
+  {
+    name: 'SweepLag',
+    severity: 'page',
+    expr: 'max by (instance, loop) (holdfast_sweep_lag_seconds{loop=~"sweep|expire_leases|release_lanes"}) > 60',
+    for: '2m',
+    summary:
+      'The loop {{ $labels.loop }} of {{ $labels.instance }} is {{ $value | humanizeDuration }} behind.',
+    description: 'Delayed tasks, retries, expired leases or freed lanes are acted on late.',
+  },
+  {
+    name: 'LeaseExpiries',
+    severity: 'ticket',
+    expr: 'sum by (queue) (increase(holdfast_lease_expired_total[15m])) > 10',
+    for: '0s',
+    summary: '{{ $value | humanize }} leases of queue {{ $labels.queue }} expired within 15 minutes.',
+    description: 'Workers end, stand still or are cut off while they hold tasks. The tasks run again.',
+  },
+  {
+    name: 'CertificateExpiry',
+    severity: 'ticket',
+    expr: 'min by (instance, role) (holdfast_certificate_expiry_seconds) < 1209600',
+    for: '10m',
+    summary:
+      'The {{ $labels.role }} certificate of {{ $labels.instance }} expires in {{ $value | humanizeDuration }}.',
+    description: 'A certificate expires within 14 days. Connections are refused from then on.',
+  },
+  {
+    name: 'StoreSize',
+    severity: 'ticket',
+    expr: `max by (instance) (holdfast_store_size_bytes) > 20e9
+or max by (instance) (holdfast_store_wal_size_bytes) > 1e9`,
+    for: '10m',
+    summary: 'The store of {{ $labels.instance }} has {{ $value | humanize1024 }}B.',
+    description: 'The file of an embedded store is larger than 20 GB, or its log larger than 1 GB.',
+  },
+  {
+    name: 'NoSeries',
+    severity: 'page',
+    expr: 'absent(holdfast_sweep_lag_seconds{loop="sweep"})',
+    for: '2m',
+    summary: 'No server of Holdfast gives any metrics.',
+    description: 'No server runs, or Prometheus cannot read from any. No other alert about servers can fire.',
+  },
+  {
+    name: 'CanaryMissing',
+    severity: 'ticket',
+    expr: `absent(${slots})`,
+    for: '2m',
+    summary: 'No canary gives any counts.',
+    description: 'The availability of the API is not measured, and counts as bad until a canary runs.',
+  },
+];

@@ -1,0 +1,53 @@
+import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { timing } from '../../core/limits.ts';
+import { canaryQueue, slotMs as objectiveSlotMs } from '../../core/objectives/objectives.ts';
+import { serverTarget } from '../connect.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Globals } from '../globals.ts';
+import { endWithin, untilStopped } from '../stop.ts';
+import { parseDuration } from '../text/durations.ts';
+import { port } from '../text/numbers.ts';
+
+const slotLimits = { leastMs: 100, mostMs: 60_000 } as const;
+
+function parseSlot(text: string): number {
+  const ms = parseDuration(text);
+  if (ms >= slotLimits.leastMs && ms <= slotLimits.mostMs) return ms;
+  throw new InvalidArgumentError('Write a length from 100ms to 1m.');
+}
+
+export function addCanary(program: Command, globals: Globals): void {
+  program
+    .command('canary')
+    .description(
+      'submit a synthetic task in each slot of 10 s and work it, until it is stopped; its counts are the objective api-availability',
+    )
+    .option('--queue <name>', 'the queue of the synthetic tasks, which is for them alone', canaryQueue)
+    .option(
+      '--slot <length>',
+      'the length of a slot; the objective is defined for 10s',
+      parseSlot,
+      objectiveSlotMs,
+    )
+    .option('--metrics-port <n>', 'serve the counts to Prometheus on this port; 0: any free one', port)
+    .option('--metrics-host <address>', 'the address of --metrics-port', '127.0.0.1')
+    .action(async ({ queue, slot: slotMs, metricsPort, metricsHost }) => {
+      const { url, output } = globals();
+      serverTarget({ url });
+      const { startCanary } = await import('./start-canary.ts');
+      const canary = await startCanary({ url, queue, slotMs, metricsHost, metricsPort });
+      // A caller may send the signal as soon as it has read the line below.
+      const stopped = untilStopped(timing.serverStopMs);
+      output.result(
+        { queue, slotMs, metricsPort: canary.metricsPort, pid: process.pid },
+        () => `probing by queue ${queue}, one slot every ${slotMs / 1_000} s`,
+      );
+      if (metricsPort === undefined) {
+        output.note('Without --metrics-port the slots are logged, and not counted.');
+      }
+      await stopped;
+      process.exitCode = exitCodes.ok;
+      await canary.stop();
+      endWithin(0);
+    });
+}

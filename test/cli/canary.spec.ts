@@ -1,0 +1,92 @@
+/** Tests `holdfast canary` as a process: against a real server, against none, and how it ends. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { type RunningServer, serve } from '../../src/node/node.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { silentLog } from '../../src/ports/log.ts';
+import { holdfast, type Started, start } from './command-server.ts';
+
+async function server(port = 0): Promise<RunningServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'holdfast-canary-'));
+  const serving = await serve({
+    store: `file:${join(dir, 'queue.db')}`,
+    grpc: { host: '127.0.0.1', port, plaintext: true },
+    http: { host: '127.0.0.1', port: 0, plaintext: true },
+    clock: systemClock(),
+    log: silentLog,
+  });
+  onTestFinished(async () => {
+    await serving.close(0);
+    rmSync(dir, { recursive: true, force: true });
+  });
+  return serving;
+}
+
+async function canary(url: string, ...more: readonly string[]) {
+  const argv = ['canary', '--url', url, '--slot', '250ms', '--metrics-port', '0', '--json', ...more];
+  const process = start(argv);
+  const [line] = await process.until(/\{.*\}\n/);
+  const { metricsPort, queue } = JSON.parse(line) as { metricsPort: number; queue: string };
+  const counts = async (): Promise<Record<string, number>> => {
+    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    const samples = text.matchAll(/^holdfast_canary_slots_total\{result="(\w+)"\} (\d+)$/gm);
+    return Object.fromEntries([...samples].map(([, result, count]) => [result, Number(count)]));
+  };
+  return { process, counts, queue, metricsPort };
+}
+
+async function endsInOrder({ child, exit }: Started): Promise<void> {
+  child.kill('SIGTERM');
+  expect(await exit).toBe(0);
+}
+
+it('the canary submits a task in each slot, works it in a queue of its own, and ends at SIGTERM', async () => {
+  const serving = await server();
+  const url = `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`;
+  const { process, counts, queue, metricsPort } = await canary(url);
+  expect(queue).toBe('holdfast-canary');
+  await expect.poll(async () => (await counts()).good).toBeGreaterThan(4);
+  const { json } = await holdfast('list', '--queue', queue, '--url', url, '--json');
+  expect(json.tasks[0]).toMatchObject({ type: 'holdfast-canary' });
+  expect((await fetch(`http://127.0.0.1:${metricsPort}/other`)).status).toBe(404);
+  expect((await fetch(`http://127.0.0.1:${metricsPort}/metrics`, { method: 'POST' })).status).toBe(405);
+  await endsInOrder(process);
+});
+
+it('the canary counts the slots of an unreachable server as bad, logs one line, and goes on when it is back', async () => {
+  const first = await server();
+  const { grpcPort } = first.listening;
+  const { process, counts } = await canary(`holdfast+plaintext://127.0.0.1:${grpcPort}`);
+  await expect.poll(async () => (await counts()).good).toBeGreaterThan(1);
+  await first.close(0);
+  await expect
+    .poll(async () => {
+      const { unreachable = 0, late = 0 } = await counts();
+      return unreachable + late;
+    })
+    .toBeGreaterThan(4);
+  const { good = 0 } = await counts();
+  await server(grpcPort);
+  await expect.poll(async () => (await counts()).good).toBeGreaterThan(good + 2);
+  expect(process.err.match(/a slot of the canary was bad/g)).toHaveLength(1);
+  await endsInOrder(process);
+});
+
+it('the canary starts without a server, and ends at SIGTERM although none answers', async () => {
+  const { process, counts } = await canary('holdfast+plaintext://127.0.0.1:9');
+  await expect.poll(async () => (await counts()).unreachable).toBeGreaterThan(1);
+  await endsInOrder(process);
+});
+
+it('the canary refuses a store, a slot of no length and a port that is in use', async () => {
+  const store = await holdfast('canary', '--url', 'file:./queue.db');
+  expect([store.code, store.err]).toEqual([2, expect.stringContaining('this command calls a server')]);
+  const url = ['--url', 'holdfast+plaintext://127.0.0.1:9'];
+  const slot = await holdfast('canary', ...url, '--slot', '1ms');
+  expect([slot.code, slot.err]).toEqual([2, expect.stringContaining('Write a length from 100ms to 1m')]);
+  const { metricsPort } = await canary('holdfast+plaintext://127.0.0.1:9');
+  const port = await holdfast('canary', ...url, '--metrics-port', String(metricsPort));
+  expect([port.code, port.err]).toEqual([4, expect.stringContaining('is in use')]);
+});

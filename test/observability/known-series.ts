@@ -1,0 +1,65 @@
+/** The series that exist: those that the code emits, and those that the rules record. */
+import { existsSync } from 'node:fs';
+import { objectiveGroups, standardOptions } from '../../scripts/rules/files.ts';
+import { canaryMetrics } from '../../src/cli/canary/slot-counts.ts';
+import { type Metric, usedMetrics } from './used-metrics.ts';
+
+/** A series as Prometheus has it: its labels, each with its values, or undefined if they are not a closed set. */
+export type KnownSeries = ReadonlyMap<string, readonly string[] | undefined>;
+
+/** The labels that Prometheus adds to everything that it reads. */
+const added = ['job', 'instance'] as const;
+
+async function metrics(): Promise<Readonly<Record<string, Metric>>> {
+  const file = new URL('../../src/telemetry/metrics/catalogue/catalogue.ts', import.meta.url);
+  if (!existsSync(file)) return { ...usedMetrics, ...canaryMetrics };
+  const { catalogue } = (await import(file.href)) as { catalogue: Readonly<Record<string, Metric>> };
+  return { ...canaryMetrics, ...catalogue };
+}
+
+const unitWords: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes' };
+
+/** Returns the name of a metric in Prometheus: underscores, the unit, and `_total` for a counter. */
+function prometheusName(name: string, { kind, unit }: Metric): string {
+  const word = unit === '1' && kind === 'gauge' ? '_ratio' : (unitWords[unit] ?? '');
+  return `${name.replaceAll(/\W/g, '_')}${word}${kind === 'counter' ? '_total' : ''}`;
+}
+
+function* seriesOf(name: string, metric: Metric): Generator<readonly [string, KnownSeries]> {
+  const own = Object.entries(metric.labels).map(
+    ([label, values]) => [label.replaceAll(/\W/g, '_'), values === 'names' ? undefined : values] as const,
+  );
+  const labels = new Map([...own, ...added.map((label) => [label, undefined] as const)]);
+  const shown = prometheusName(name, metric);
+  if (metric.kind !== 'histogram') return void (yield [shown, labels]);
+  const bounds = [...(metric.bounds ?? []).map(String), '+Inf'];
+  yield [`${shown}_bucket`, new Map([...labels, ['le', bounds]])];
+  yield [`${shown}_count`, labels];
+  yield [`${shown}_sum`, labels];
+}
+
+function* recordedSeries(): Generator<readonly [string, KnownSeries]> {
+  const rules = objectiveGroups(standardOptions).flatMap((group) => group.rules);
+  for (const name of new Set(rules.flatMap(({ record }) => record ?? []))) {
+    const labels = rules
+      .filter(({ record }) => record === name)
+      .flatMap((rule) => Object.keys(rule.labels ?? {}));
+    const values = (label: string): string[] =>
+      rules.flatMap((rule) => (rule.record === name ? (rule.labels?.[label] ?? []) : []));
+    yield [name, new Map([...new Set(labels)].map((label) => [label, [...new Set(values(label))]]))];
+  }
+}
+
+/** Returns every known series by its name. `ALERTS` and `up` are Prometheus's own. */
+export async function knownSeries(): Promise<ReadonlyMap<string, KnownSeries>> {
+  const emitted = Object.entries(await metrics()).flatMap(([name, metric]) => [...seriesOf(name, metric)]);
+  const own = new Map(
+    ['alertname', 'alertstate', 'severity', 'sloth_slo', ...added].map((l) => [l, undefined]),
+  );
+  return new Map([
+    ...emitted,
+    ...recordedSeries(),
+    ['ALERTS', own],
+    ['up', new Map(added.map((l) => [l, undefined]))],
+  ]);
+}
