@@ -2,6 +2,7 @@ import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/
 import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
 import { packageVersion } from '../platform/version.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
+import { addTrouble } from './explain/trouble.ts';
 import { addWhy } from './explain/why.ts';
 import { addWorkers } from './explain/workers.ts';
 import type { Globals } from './globals.ts';
@@ -45,6 +46,7 @@ function build(): { program: Command; globals: Globals } {
     addSubmit,
     addShow,
     addWhy,
+    addTrouble,
     addList,
     addWorkers,
     addCancel,
