@@ -18,6 +18,7 @@ const holdNothing: readonly (keyof Limits)[] = [
   ...(['resultBytes', 'envelopeBytes', 'keyChars', 'nameChars', 'tags', 'tagBytes', 'messageBytes'] as const),
   ...(['logLineChars', 'reasonChars', 'progressNoteChars', 'contentTypeChars', 'cursorChars'] as const),
   ...(['requestIdChars', 'errorTypeChars', 'leaseBytes', 'batchItems', 'historyEvents'] as const),
+  ...(['troubleExplained', 'troubleExamined', 'troubleLanes', 'troubleGroups'] as const),
   ...(['pageExamined', 'listExamined', 'redriveItems', 'maxAttempts', 'maxLosses'] as const),
   ...(['lossesBeforeAlone', 'releases', 'runAheadMs', 'windowMinMs', 'windowMaxMs'] as const),
   ...(['lifetimeMaxMs', 'retentionMaxMs', 'attemptTimeoutMaxMs', 'backoffMaxMs'] as const),

@@ -3,6 +3,7 @@ import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
 import { packageVersion } from '../platform/version.ts';
 import { addCanary } from './canary/canary.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
+import { addTrouble } from './explain/trouble.ts';
 import { addWhy } from './explain/why.ts';
 import { addWorkers } from './explain/workers.ts';
 import type { Globals } from './globals.ts';
@@ -47,6 +48,7 @@ function build(): { program: Command; globals: Globals } {
     addSubmit,
     addShow,
     addWhy,
+    addTrouble,
     addList,
     addWorkers,
     addCancel,

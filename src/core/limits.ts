@@ -55,6 +55,16 @@ export interface Limits {
    * without having reached the end of the list. On AWS this many tasks cost about 20,000 read units and a few seconds.
    */
   readonly listExamined: number;
+  /**
+   * How many unfinished tasks one ListTrouble call explains, and how many tasks it examines to find them, before it begins no
+   * further page.
+   */
+  readonly troubleExplained: number;
+  readonly troubleExamined: number;
+  /** The maximum number of lanes whose first task one ListTrouble call reads. The tasks of further lanes are only counted. */
+  readonly troubleLanes: number;
+  /** The maximum number of groups of tasks in one response of ListTrouble. The smallest groups are left out and counted. */
+  readonly troubleGroups: number;
   /** The maximum number of events in one page of a task's history. */
   readonly historyEvents: number;
   /** The maximum number of tasks that one stream watches. */
@@ -222,6 +232,10 @@ export const limits: Limits = Object.freeze({
   pageItems: 100,
   pageExamined: 1_000,
   listExamined: 20_000,
+  troubleExplained: 2_000,
+  troubleExamined: 10_000,
+  troubleLanes: 200,
+  troubleGroups: 50,
   historyEvents: 500,
   watchedTasks: 256,
   redriveItems: 1_000,

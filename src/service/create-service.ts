@@ -16,6 +16,7 @@ import { TurnsByWorker } from './claim/queue-turns.ts';
 import { RecentClaims } from './claim/recent-claims.ts';
 import type { ServiceContext } from './context.ts';
 import { explain, explainByKey } from './explain/explain.ts';
+import { trouble } from './explain/trouble.ts';
 import { drainDeadLetters } from './redrive/drain-dead-letters.ts';
 import { redispatch } from './redrive/redispatch.ts';
 import { redrive, redriveMany } from './redrive/redrive.ts';
@@ -117,6 +118,7 @@ function serviceOf(context: ServiceContext): Service {
     getByKey: (scope, withResult) => getByKey(context, scope, withResult),
     explain: (tenant, id) => explain(context, tenant, id),
     explainByKey: (scope) => explainByKey(context, scope),
+    trouble: (request) => trouble(context, request),
     list: (filter, page) => list(context, filter, page),
     history: (tenant, id, fromVersion) => history(context, tenant, id, fromVersion),
     verify: (tenant, id) => verify(context, tenant, id),

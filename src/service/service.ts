@@ -4,7 +4,8 @@
  * and a failed item of a batch has its error in its result.
  */
 import type { HoldfastError } from '../core/errors.ts';
-import type { Verdict } from '../core/explain/verdict.ts';
+import type { Trouble } from '../core/explain/trouble-sentence.ts';
+import type { Verdict, VerdictCode } from '../core/explain/verdict.ts';
 import type {
   Assignment,
   BegunAttempt,
@@ -41,6 +42,29 @@ export interface TaskDetails {
 export interface ExplainedDetails {
   readonly details: TaskDetails;
   readonly verdict: Verdict;
+}
+
+export interface TroubleRequest {
+  readonly tenant: string;
+  /** Only this queue; undefined: all queues of the tenant that the caller may read. */
+  readonly queue: string | undefined;
+  mayRead(queue: string): boolean;
+}
+
+/** The unfinished tasks of some queues: those in trouble in groups by their cause, the others counted by their verdict. */
+export interface TroubleView {
+  readonly groups: readonly Trouble[];
+  /** The number of groups that are left out of `groups`. */
+  readonly moreGroups: number;
+  readonly healthy: ReadonlyMap<VerdictCode, number>;
+  readonly examined: number;
+  readonly explained: number;
+  /** The number of unfinished tasks without a verdict, because their lanes were too many. */
+  readonly unexplained: number;
+  /** The queues with older tasks that were not examined. */
+  readonly cutQueues: readonly { readonly queue: string; readonly examinedUntilMs: number | undefined }[];
+  readonly areWorkersComplete: boolean;
+  readonly atMs: number;
 }
 
 /** The filter of a list of tasks. Its state is one that users see: the store's filter does not know `reserved`. */
@@ -353,6 +377,11 @@ export interface Service {
    */
   explain(tenant: string, id: string): Promise<ExplainedDetails>;
   explainByKey(scope: Scope): Promise<ExplainedDetails>;
+  /**
+   * Explains the unfinished tasks of one queue, or of all queues that the caller may read, newest first up to a bound. Rejects
+   * with QUEUE_UNKNOWN if the queue does not exist.
+   */
+  trouble(request: TroubleRequest): Promise<TroubleView>;
   list(filter: ListFilter, page: { limit: number; cursor: string | undefined }): Promise<TaskPage>;
   history(tenant: string, id: string, fromVersion: number): Promise<readonly TaskEvent[]>;
   /** Checks that a task's history was not altered. Rejects with FAILED_PRECONDITION if the store keeps no hash chain. */

@@ -3,6 +3,7 @@ import type { VerdictCode } from '../../src/core/explain/verdict.ts';
 import { timing } from '../../src/core/limits.ts';
 import type { Assignment, OutcomeKind } from '../../src/core/messages.ts';
 import { silentLog } from '../../src/ports/log.ts';
+import type { TaskStore } from '../../src/ports/task-store.ts';
 import { createService } from '../../src/service/create-service.ts';
 import { ensureAccepted, item, noOptions, specOf } from '../fixtures/api-node.ts';
 import type { StoreFixture } from './store-fixture.ts';
@@ -12,8 +13,8 @@ const tenant = 'default';
 const queue = { tenant, queue: 'explained' };
 
 /** A node on the engine under test, without background loops, with a worker that polls it. */
-async function nodeOn({ engine, clock }: StoreFixture) {
-  const options = { ...engine, node: 'n', clock, log: silentLog, createQueues: true };
+export async function nodeOn({ engine, clock }: StoreFixture, store: TaskStore = engine.store) {
+  const options = { ...engine, store, node: 'n', clock, log: silentLog, createQueues: true };
   const { service, settled } = await createService(options);
   const claim = (type = 'note', maxVersion = 1): Promise<readonly Assignment[]> =>
     service.claim({

@@ -22,6 +22,7 @@ import { randomActions } from './store/random-actions.ts';
 import { registryEntries } from './store/registry.ts';
 import { renewals } from './store/renewals.ts';
 import { type OpenEngine, register, type Subject } from './subject.ts';
+import { trouble } from './trouble.ts';
 
 const subjects: Readonly<Record<string, Subject>> = {
   'accepting a submission': accepting,
@@ -44,6 +45,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   'the registry': registryEntries,
   'changes of queues': queueChanges,
   'the verdict on a task': explained,
+  'the trouble of a queue': trouble,
   closing,
   'random sequences of actions': randomActions,
 };

@@ -31,6 +31,13 @@ export interface ThrottleFact {
   readonly retryAtMs: number | undefined;
 }
 
+/** The pause of a queue. */
+export interface PauseFact {
+  readonly sinceMs: number;
+  /** The identity that paused the queue. */
+  readonly actor: string;
+}
+
 /** The state of the dispatch message that makes workers look at a ready task, if the node knows it. */
 export interface MessageFact {
   /** True if no message is left that would make a worker look at the task. */
@@ -44,6 +51,8 @@ export interface ExplainFacts {
   /** The time of the reading node, in ms since the epoch. */
   readonly nowMs: number;
   readonly isQueuePaused: boolean;
+  /** Who paused the queue, and when; undefined if it is not paused or this is not known. */
+  readonly pause?: PauseFact | undefined;
   readonly workers: readonly WorkerFact[];
   /** False if there may be workers that are not in `workers`. Then it is not known that no worker handles a type. */
   readonly areWorkersComplete: boolean;

@@ -66,8 +66,13 @@ function notDue(task: ExplainedTask, { nowMs }: ExplainFacts, untilMs: number): 
 function pausedQueue({ submission }: ExplainedTask, facts: ExplainFacts): Verdict | undefined {
   if (!facts.isQueuePaused) return undefined;
   const { queue } = submission.scope;
-  const sentence = `Its queue '${queue}' is paused: no task of it begins until it is resumed.`;
-  return { code: 'QUEUE_PAUSED', sentence, evidence: { queue }, next: `holdfast queues resume ${queue}` };
+  const { pause, nowMs } = facts;
+  const by = pause === undefined ? '' : ` by ${pause.actor} for ${lengthOf(nowMs - pause.sinceMs)}`;
+  const is = pause === undefined ? 'is paused' : 'has been paused';
+  const sentence = `Its queue '${queue}' ${is}${by}: no task of it begins until it is resumed.`;
+  const evidence = { queue, ...(pause && { actor: pause.actor }) };
+  const next = `holdfast queues resume ${queue}`;
+  return { code: 'QUEUE_PAUSED', sentence, sinceMs: pause?.sinceMs, evidence, next };
 }
 
 function laneAhead(

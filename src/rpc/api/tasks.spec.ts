@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import {
+  type ApiNode,
   anyone,
   apiNode,
   callContext,
@@ -19,6 +20,7 @@ import {
   GetTaskHistoryRequestSchema,
   GetTaskRequestSchema,
   ListTasksRequestSchema,
+  ListTroubleRequestSchema,
   RedriveTaskRequestSchema,
   RedriveTasksRequestSchema,
   SubmitTasksRequestSchema,
@@ -28,7 +30,7 @@ import {
 } from '../gen/holdfast/v1/task_service_pb.ts';
 
 const { getTask, getTaskByKey, listTasks, getTaskHistory, verifyTaskHistory } = TaskService.method;
-const { explainTask, cancelTask, redriveTask, redriveTasks, submitTasks } = TaskService.method;
+const { explainTask, listTrouble, cancelTask, redriveTask, redriveTasks, submitTasks } = TaskService.method;
 
 async function withTask(more: Parameters<typeof item>[1] = {}) {
   const node = await apiNode();
@@ -111,6 +113,53 @@ describe('the explanation of a task', () => {
     expect(Object.keys(VerdictCode).filter((name) => Number.isNaN(Number(name)))).toHaveLength(
       numbers.length,
     );
+  });
+});
+
+describe('the list of trouble', () => {
+  const groupsOf = async (node: ApiNode, request: { queue?: string; tenant?: string }, identity = anyone) => {
+    const message = create(ListTroubleRequestSchema, request);
+    const answer = await node.api.call(listTrouble, message, callContext(identity));
+    return answer.groups.map(({ code, queue, count, oldestIds }) => ({ code, queue, count, oldestIds }));
+  };
+
+  it('has the tasks of all queues that the identity may read, and of no other queue and tenant', async () => {
+    const node = await withTask();
+    await node.service.updateQueue(
+      { tenant: 'default', queue: 'mail' },
+      { paused: true, create: true },
+      'alice',
+    );
+    const waiting = { code: VerdictCode.NO_WORKER, queue: 'q', count: 1, oldestIds: [node.id] };
+    const paused = { code: VerdictCode.QUEUE_PAUSED, queue: 'mail', count: 0, oldestIds: [] };
+    expect(await groupsOf(node, {})).toEqual([waiting, paused]);
+    expect(await groupsOf(node, { queue: 'q' })).toEqual([waiting]);
+    expect(await groupsOf(node, { tenant: 'acme' })).toEqual([]);
+    const ofMail = { ...anyone, queues: ['mail'] };
+    expect(await groupsOf(node, {}, ofMail)).toEqual([paused]);
+    expect(await rejectionOf(groupsOf(node, { queue: 'q' }, ofMail))).toMatchObject({ reason: 'DENIED' });
+    expect(await rejectionOf(groupsOf(node, { queue: 'none' }))).toMatchObject({ reason: 'QUEUE_UNKNOWN' });
+    expect(await rejectionOf(groupsOf(node, { queue: 'no name' }))).toMatchObject({ reason: 'BAD_FIELD' });
+  });
+
+  it('says since when, by whom, with which evidence and which command goes on', async () => {
+    const node = await apiNode();
+    const queue = { tenant: 'default', queue: 'mail' };
+    await node.service.updateQueue(queue, { paused: true, create: true }, 'alice');
+    const message = create(ListTroubleRequestSchema, {});
+    const { groups, ...rest } = await node.api.call(listTrouble, message, callContext());
+    expect(groups).toMatchObject([
+      {
+        sentence: "Queue 'mail' was paused 0 s ago by alice: 0 tasks wait.",
+        sinceMs: BigInt(node.clock.now()),
+        evidence: { queue: 'mail', actor: 'alice' },
+        nextCommand: 'holdfast queues resume mail',
+      },
+    ]);
+    expect(rest).toMatchObject({
+      ...{ moreGroups: 0, healthy: [], examined: 0, explained: 0, unexplained: 0, cutQueues: [] },
+      ...{ incompleteWorkers: false, atMs: BigInt(node.clock.now()) },
+    });
   });
 });
 

@@ -14,7 +14,7 @@ import type {
 import { SubmitItemSchema } from '../gen/holdfast/v1/task_service_pb.ts';
 import type { ApiDeps } from './api-deps.ts';
 import type { MethodHandlers } from './method-handlers.ts';
-import { requireQueue } from './permission/access.ts';
+import { mayUseQueue, requireQueue } from './permission/access.ts';
 import { admit, admitQueue, admitTask, admitView } from './permission/guard.ts';
 import { submit, submitOne } from './submit.ts';
 import * as requests from './validation/requests.ts';
@@ -28,6 +28,7 @@ import {
   verdictToWire,
   viewToWire,
 } from './wire/to-wire.ts';
+import { troubleToWire } from './wire/trouble-to-wire.ts';
 
 type TaskFilterRequest = Pick<
   ListTasksRequest | RedriveTasksRequest,
@@ -127,6 +128,13 @@ export function taskHandlers(deps: ApiDeps): MethodHandlers<typeof TaskService> 
         verdict: verdictToWire(verdict),
         atMs: int64(clock.now()),
       };
+    },
+    async listTrouble(request, context) {
+      const tenant = admit(deps, requests.listTrouble, 'read', request, context);
+      const { identity } = context;
+      if (request.queue !== '') requireQueue(identity, request.queue);
+      const mayRead = (queue: string): boolean => mayUseQueue(identity, queue);
+      return troubleToWire(await service.trouble({ tenant, queue: request.queue || undefined, mayRead }));
     },
     async cancelTask(request, context) {
       const tenant = admit(deps, requests.cancelTask, 'submit', request, context);

@@ -68,12 +68,15 @@ export async function updateQueue(
   { paused, onDead, create = false }: QueueChange,
   actor: string,
 ): Promise<QueueView> {
-  const change: Partial<StoredSetting> = {
+  const nowMs = context.clock.now();
+  const change = (before: StoredSetting): Partial<StoredSetting> => ({
     ...(paused !== undefined && { paused }),
+    ...(paused === true && !before.paused && { pause: { sinceMs: nowMs, actor } }),
+    ...(paused === false && { pause: undefined }),
     ...(onDead !== undefined && { onDead }),
-    ...(onDead === 'release' && { laneRelease: { sinceMs: context.clock.now(), actor } }),
+    ...(onDead === 'release' && { laneRelease: { sinceMs: nowMs, actor } }),
     ...(onDead === 'hold' && { laneRelease: undefined }),
-  };
+  });
   const setting = await context.queues.update(ref, change, create);
   context.log.info(
     { queue: ref.queue, tenant: ref.tenant, actor, paused, onDead },

@@ -13,6 +13,14 @@ export interface LaneRelease {
   readonly actor: string;
 }
 
+/** Who paused a queue, and when. */
+export interface QueuePause {
+  /** When the queue was paused, in ms. */
+  readonly sinceMs: number;
+  /** The identity that paused it. */
+  readonly actor: string;
+}
+
 /** A change of a queue's configuration by an operator. Parts that are absent stay as they are. */
 export interface QueueChange {
   readonly paused?: boolean | undefined;
@@ -25,6 +33,8 @@ export interface QueueSetting {
   readonly tenant: string;
   readonly queue: string;
   readonly paused: boolean;
+  /** Absent if the queue is not paused, or was paused by version 0.1.0. */
+  readonly pause?: QueuePause | undefined;
   readonly onDead: 'release' | 'hold';
   /**
    * The priorities that have an SQS queue of their own. Absent if the engine needs no SQS queues, or if the queue has the
@@ -117,11 +127,16 @@ export class QueueSettings {
   }
 
   /**
-   * Changes the configuration of a queue that exists. `create` creates a missing one first, if this node may create queues.
+   * Changes the configuration of a queue that exists. `change` may depend on the stored configuration. `create` creates a
+   * missing queue first, if this node may create queues.
    *
    * @throws HoldfastError QUEUE_UNKNOWN if the queue does not exist.
    */
-  async update(ref: QueueRef, change: Partial<StoredSetting>, create = false): Promise<QueueSetting> {
+  async update(
+    ref: QueueRef,
+    change: Partial<StoredSetting> | ((before: StoredSetting) => Partial<StoredSetting>),
+    create = false,
+  ): Promise<QueueSetting> {
     if (create) await this.ensure(ref);
     for (;;) {
       const found = await this.#registry.get(kind, queueKey(ref));
@@ -129,7 +144,8 @@ export class QueueSettings {
         await this.refresh();
         throw this.unknownQueue(ref);
       }
-      const next = { ...initial, ...(found.value as StoredSetting), ...change };
+      const before = { ...initial, ...(found.value as StoredSetting) };
+      const next = { ...before, ...(typeof change === 'function' ? change(before) : change) };
       if (await this.#registry.put(kind, queueKey(ref), next, found.rev)) {
         this.#cacheSettings([[queueKey(ref), next]]);
         return this.of(ref);
@@ -195,8 +211,9 @@ export class QueueSettings {
     const { tenant, queue } = refOf(key);
     const before = this.#settings.get(key);
     if (before === undefined) this.#queuesByTenant.set(tenant, (this.#queuesByTenant.get(tenant) ?? 0) + 1);
-    const { paused, onDead, priorities, nameForm, laneRelease } = value;
+    const { paused, onDead, pause, priorities, nameForm, laneRelease } = value;
     const optional = {
+      ...(paused && pause && { pause }),
       ...(priorities && { priorities }),
       ...(nameForm && { nameForm }),
       ...(laneRelease && { laneRelease }),

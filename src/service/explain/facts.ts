@@ -1,11 +1,12 @@
 import type { ExplainedTask, ExplainFacts, MessageFact, ThrottleFact } from '../../core/explain/facts.ts';
 import { newestOf } from '../../core/explain/last-event.ts';
+import { queueKey } from '../../core/queue-ref.ts';
 import { isEnded, isReady } from '../../core/task/head.ts';
-import type { Snapshot } from '../../ports/task-store.ts';
+import type { LaneKey, Snapshot } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
 import { laneOf } from '../hand-over.ts';
 import { nextExaminedAtMs } from '../redrive/reconcile-schedule.ts';
-import { workerFacts } from './worker-facts.ts';
+import { WorkerFactsReader } from './worker-facts.ts';
 
 /**
  * How long requests to a dependency must have been throttled or failed, in ms, before this counts as the cause for which a
@@ -28,57 +29,124 @@ function throttleOf({ overload, clock }: ServiceContext): ThrottleFact | undefin
   return undefined;
 }
 
-/** Reads the first task of the task's lane, unless it has ended and its lane goes on. */
-async function laneFrontOf(context: ServiceContext, snapshot: Snapshot): Promise<ExplainedTask | undefined> {
-  const lane = laneOf(snapshot);
-  const lowest = lane === undefined ? undefined : await context.store.lowest(lane);
-  if (lowest === undefined || lowest.id === snapshot.id) return undefined;
-  const [front] = await context.store.read([lowest.id], context.clock.now());
-  return front === undefined || (isEnded(front.head) && !front.head.holdsLane) ? undefined : front;
+/** Returns whether a task that was the first of its lane when the lane was read still holds the others up. */
+function blocks(front: ExplainedTask): boolean {
+  return !isEnded(front.head) || front.head.holdsLane;
+}
+
+function laneText({ tenant, queue, orderingKey }: LaneKey): string {
+  return `${tenant}/${queue}/${orderingKey}`;
 }
 
 /**
- * Returns whether the dispatch message of a ready task is lost. The messages of an embedded store are part of its commit. A
- * broker beside the store knows about how many messages a queue has, but not which: the message is lost if there is none.
+ * Reads the facts of one or more tasks. A fact that several of the tasks share is read once: the workers' announcements, the
+ * first task of a lane, the number of a queue's messages.
  */
-async function messageOf(context: ServiceContext, snapshot: Snapshot): Promise<MessageFact | undefined> {
-  const { broker, store, clock } = context;
-  const { submission, head } = snapshot;
-  if (store.can.transactionalDispatch) return { isLost: false, resentAtMs: undefined };
-  const nowMs = clock.now();
-  if (broker.approximateMessages === undefined || nowMs - head.lastEventAtMs < countedAfterMs)
-    return undefined;
-  const { tenant, queue } = submission.scope;
-  const count = await broker.approximateMessages({ tenant, queue }).catch(() => undefined);
-  const sinceMs = newestOf(snapshot, 'redriven')?.atMs ?? submission.acceptedAtMs;
-  return count === 0 ? { isLost: true, resentAtMs: nextExaminedAtMs(sinceMs, nowMs) } : undefined;
+export class FactReader {
+  readonly #context: ServiceContext;
+  readonly #workers: WorkerFactsReader;
+  readonly #fronts = new Map<string, Promise<ExplainedTask | undefined>>();
+  readonly #messages = new Map<string, Promise<number | undefined>>();
+
+  constructor(context: ServiceContext) {
+    this.#context = context;
+    this.#workers = new WorkerFactsReader(context);
+  }
+
+  get throttle(): ThrottleFact | undefined {
+    return throttleOf(this.#context);
+  }
+
+  /** True if every worker is known, as far as the workers were read for a task. */
+  get areWorkersComplete(): Promise<boolean> {
+    return this.#workers.areComplete;
+  }
+
+  /** The number of lanes that were read. */
+  get lanes(): number {
+    return this.#fronts.size;
+  }
+
+  /** Returns true if the facts of this task need the read of a lane that was not read yet. */
+  needsLane(snapshot: Snapshot): boolean {
+    const lane = snapshot.head.state === 'waiting' ? laneOf(snapshot) : undefined;
+    return lane !== undefined && !this.#fronts.has(laneText(lane));
+  }
+
+  /**
+   * Reads all that decides why a task has not completed: at most the workers' announcements, the first task of its lane and,
+   * for a task that has been ready for a minute beside SQS, the number of its queue's messages. Ended tasks need no read.
+   */
+  async of(snapshot: Snapshot): Promise<ExplainFacts> {
+    const { clock, heldLeases, leaseGrace, queues } = this.#context;
+    const { id, head, submission } = snapshot;
+    const waits = head.state === 'waiting';
+    const laneFront = waits ? await this.#laneFrontOf(snapshot) : undefined;
+    const mayBegin = isReady(head) && laneFront === undefined;
+    const [workers, message] = await Promise.all([
+      waits ? this.#workers.of(submission) : nobody,
+      mayBegin ? this.#messageOf(snapshot) : undefined,
+    ]);
+    const nowMs = clock.now();
+    const held = head.state === 'running' ? heldLeases.get(id, head.fencingToken) : undefined;
+    const { paused, pause } = queues.of(submission.scope);
+    return {
+      nowMs,
+      isQueuePaused: paused,
+      pause,
+      ...workers,
+      laneFront,
+      throttle: this.throttle,
+      message,
+      lastHeartbeatAtMs: held?.lastReportAtMs,
+      begun: held?.begun === true,
+      noExpiryBeforeMs: leaseGrace.notBeforeMs(nowMs),
+    };
+  }
+
+  /** Reads the first task of the task's lane, unless it has ended and its lane goes on. */
+  async #laneFrontOf(snapshot: Snapshot): Promise<ExplainedTask | undefined> {
+    const lane = laneOf(snapshot);
+    if (lane === undefined) return undefined;
+    const key = laneText(lane);
+    const reading = this.#fronts.get(key) ?? this.#readFront(lane, snapshot);
+    this.#fronts.set(key, reading);
+    const front = await reading;
+    return front === undefined || front.id === snapshot.id || !blocks(front) ? undefined : front;
+  }
+
+  /** The first task of a lane need not be read again if it is the task that is explained. */
+  async #readFront(lane: LaneKey, snapshot: Snapshot): Promise<ExplainedTask | undefined> {
+    const { store, clock } = this.#context;
+    const lowest = await store.lowest(lane);
+    if (lowest === undefined || lowest.id === snapshot.id) return lowest && snapshot;
+    const [front] = await store.read([lowest.id], clock.now());
+    return front;
+  }
+
+  /**
+   * Returns whether the dispatch message of a ready task is lost. The messages of an embedded store are part of its commit. A
+   * broker beside the store knows about how many messages a queue has, but not which: the message is lost if there is none.
+   */
+  async #messageOf({ submission, head, tip }: Snapshot): Promise<MessageFact | undefined> {
+    const { broker, store, clock } = this.#context;
+    if (store.can.transactionalDispatch) return { isLost: false, resentAtMs: undefined };
+    const nowMs = clock.now();
+    if (broker.approximateMessages === undefined || nowMs - head.lastEventAtMs < countedAfterMs)
+      return undefined;
+    const { tenant, queue } = submission.scope;
+    const key = queueKey({ tenant, queue });
+    const counting =
+      this.#messages.get(key) ?? broker.approximateMessages({ tenant, queue }).catch(() => undefined);
+    this.#messages.set(key, counting);
+    const sinceMs = newestOf({ tip }, 'redriven')?.atMs ?? submission.acceptedAtMs;
+    return (await counting) === 0
+      ? { isLost: true, resentAtMs: nextExaminedAtMs(sinceMs, nowMs) }
+      : undefined;
+  }
 }
 
-/**
- * Reads all that decides why a task has not completed: at most the workers' announcements, the first task of its lane and,
- * for a task that has been ready for a minute beside SQS, the number of its queue's messages. Ended tasks need no read.
- */
-export async function factsFor(context: ServiceContext, snapshot: Snapshot): Promise<ExplainFacts> {
-  const { clock, heldLeases, leaseGrace, queues } = context;
-  const { id, head, submission } = snapshot;
-  const waits = head.state === 'waiting';
-  const laneFront = waits ? await laneFrontOf(context, snapshot) : undefined;
-  const mayBegin = isReady(head) && laneFront === undefined;
-  const [workers, message] = await Promise.all([
-    waits ? workerFacts(context, submission) : nobody,
-    mayBegin ? messageOf(context, snapshot) : undefined,
-  ]);
-  const nowMs = clock.now();
-  const held = head.state === 'running' ? heldLeases.get(id, head.fencingToken) : undefined;
-  return {
-    nowMs,
-    isQueuePaused: queues.of(submission.scope).paused,
-    ...workers,
-    laneFront,
-    throttle: throttleOf(context),
-    message,
-    lastHeartbeatAtMs: held?.lastReportAtMs,
-    begun: held?.begun === true,
-    noExpiryBeforeMs: leaseGrace.notBeforeMs(nowMs),
-  };
+/** Reads the facts of one task. */
+export function factsFor(context: ServiceContext, snapshot: Snapshot): Promise<ExplainFacts> {
+  return new FactReader(context).of(snapshot);
 }

@@ -1,5 +1,6 @@
 import type { WorkerFact } from '../../core/explain/facts.ts';
 import type { HandledType } from '../../core/handled-type.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import { everyWorker } from '../admin/known-workers.ts';
 import { workerKey } from '../admin/worker-announcement.ts';
@@ -29,24 +30,47 @@ function roomByWorker({ sessions }: ServiceContext, type: string): ReadonlyMap<s
 }
 
 /**
- * Reads which workers take tasks of the submission's queue, and which of this node's workers have room for it. A store that
- * does not answer leaves out the workers of other nodes only.
+ * Reads which workers take tasks of a queue, and which of them have room for tasks of a type. The workers are read once, for
+ * all submissions that are asked for. A store that does not answer leaves out the workers of other nodes only.
  */
-export async function workerFacts(
-  context: ServiceContext,
-  { scope, type }: Submission,
-): Promise<WorkerFacts> {
-  const known = await everyWorker(context).catch(() => unknown);
-  const rooms = roomByWorker(context, type);
-  const hasRoom = (view: WorkerView): boolean | undefined =>
-    view.polls ? context.pollers.hasRoom(view) : rooms.get(workerKey(view));
-  const workers = known.workers
-    .filter(({ tenant, queues }) => tenant === scope.tenant && queues.includes(scope.queue))
-    .map((view) => ({
-      worker: view.unlistedCount > 0 ? `workers of ${view.node}` : `${view.name}/${view.id}`,
-      count: view.unlistedCount || 1,
-      types: typesOf(view),
-      hasRoom: hasRoom(view),
-    }));
-  return { workers, areWorkersComplete: known.isComplete };
+export class WorkerFactsReader {
+  readonly #context: ServiceContext;
+  readonly #facts = new Map<string, Promise<WorkerFacts>>();
+  #reading: Promise<KnownWorkers> | undefined;
+
+  constructor(context: ServiceContext) {
+    this.#context = context;
+  }
+
+  get areComplete(): Promise<boolean> {
+    return this.#known().then(({ isComplete }) => isComplete);
+  }
+
+  of({ scope, type }: Submission): Promise<WorkerFacts> {
+    const key = `${scope.tenant}/${scope.queue}/${type}`;
+    const facts = this.#facts.get(key) ?? this.#read(scope, type);
+    this.#facts.set(key, facts);
+    return facts;
+  }
+
+  #known(): Promise<KnownWorkers> {
+    this.#reading ??= everyWorker(this.#context).catch(() => unknown);
+    return this.#reading;
+  }
+
+  async #read(scope: QueueRef, type: string): Promise<WorkerFacts> {
+    const known = await this.#known();
+    const rooms = roomByWorker(this.#context, type);
+    const hasRoom = (view: WorkerView): boolean | undefined =>
+      view.polls ? this.#context.pollers.hasRoom(view) : rooms.get(workerKey(view));
+    const workers = known.workers
+      .filter(({ tenant, queues }) => tenant === scope.tenant && queues.includes(scope.queue))
+      .map((view) => ({
+        worker: view.unlistedCount > 0 ? `workers of ${view.node}` : `${view.name}/${view.id}`,
+        count: view.unlistedCount || 1,
+        types: typesOf(view),
+        hasRoom: hasRoom(view),
+      }));
+    return { workers, areWorkersComplete: known.isComplete };
+  }
 }

@@ -28,6 +28,7 @@ const requests: Readonly<Record<string, object>> = {
   GetTaskHistory: id,
   VerifyTaskHistory: id,
   ExplainTask: id,
+  ListTrouble: {},
   CancelTask: id,
   RedriveTask: id,
   RedriveTasks: { queue: 'q' },

@@ -16,6 +16,7 @@ const verbs: Readonly<Record<string, VerbsOf>> = {
     GetTaskHistory: 'read',
     VerifyTaskHistory: 'read',
     ExplainTask: 'read',
+    ListTrouble: 'read',
     WatchTask: 'read',
     WatchTasks: 'read',
     CancelTask: 'submit',

@@ -21,6 +21,7 @@ import type {
   GetTaskHistoryRequest,
   GetTaskRequest,
   ListTasksRequest,
+  ListTroubleRequest,
   RedriveTaskRequest,
   RedriveTasksRequest,
   VerifyTaskHistoryRequest,
@@ -57,6 +58,7 @@ export const explainTask: Check<ExplainTaskRequest> = (request, at, name, findin
   const byOneKey = request.id === '' && (request.queue !== '' || request.idempotencyKey !== '');
   (byOneKey ? explainByKey : explainById)(request, at, name, findings);
 };
+export const listTrouble = message<ListTroubleRequest>({ tenant, queue: field(name('optional')) });
 export const cancelTask = message<CancelTaskRequest>({ ...byId, reason: field(text(limits.reasonChars)) });
 export const redriveTask = message<RedriveTaskRequest>(byId);
 

@@ -180,16 +180,18 @@ function detailsOf(event: KnownEvent): MessageInitShape<typeof TaskEventSchema> 
   }
 }
 
+export function evidenceToWire(evidence: Verdict['evidence']): Record<string, string> {
+  const known = Object.entries(evidence).filter(([, value]) => value !== '');
+  return Object.fromEntries(known.map(([name, value]) => [name, String(value)]));
+}
+
 export function verdictToWire(verdict: Verdict): MessageInitShape<typeof VerdictSchema> {
-  const evidence = Object.entries(verdict.evidence)
-    .filter(([, value]) => value !== '')
-    .map(([name, value]) => [name, String(value)]);
   return {
     code: verdictCodes.indexOf(verdict.code) as VerdictCode,
     sentence: verdict.sentence,
     sinceMs: int64(verdict.sinceMs),
     untilMs: int64(verdict.untilMs),
-    evidence: Object.fromEntries(evidence),
+    evidence: evidenceToWire(verdict.evidence),
     nextCommand: verdict.next,
   };
 }

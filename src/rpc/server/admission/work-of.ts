@@ -10,13 +10,18 @@ import type { Work } from './turns.ts';
 const unitBytes = 2_048;
 
 const reading = (units: number): Work => ({ units, isStored: false });
-/** The most that a call may be: a list examines up to 1,000 tasks, a redrive 20,000, and a task may have 512 KiB. */
+/**
+ * The most that a call may be: a list examines up to 1,000 tasks, a list of trouble 10,000, a redrive 20,000, and a task may
+ * have 512 KiB.
+ */
 const units: ReadonlyMap<DescMethodUnary, Work> = new Map<DescMethodUnary, Work>([
   [TaskService.method.getTask, reading(64)],
   [TaskService.method.getTaskByKey, reading(64)],
   [TaskService.method.listTasks, reading(1_024)],
   [TaskService.method.getTaskHistory, reading(32)],
   [TaskService.method.verifyTaskHistory, reading(32)],
+  [TaskService.method.explainTask, reading(320)],
+  [TaskService.method.listTrouble, reading(4_096)],
   [TaskService.method.redriveTasks, reading(4_096)],
   [TaskService.method.submitTask, { units: 1, isStored: true }],
   [AdminService.method.listQueues, reading(256)],

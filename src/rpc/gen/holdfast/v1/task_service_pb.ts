@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/task_service.proto.
  */
 export const file_holdfast_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5ob2xkZmFzdC92MS90YXNrX3NlcnZpY2UucHJvdG8SC2hvbGRmYXN0LnYxIogBCgpTdWJtaXRJdGVtEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIfCgRzcGVjGAIgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAMgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxITCgt0cmFjZXBhcmVudBgEIAEoCSJZChFTdWJtaXRUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSJQoEaXRlbRgDIAEoCzIXLmhvbGRmYXN0LnYxLlN1Ym1pdEl0ZW0iSwoSU3VibWl0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJbChJTdWJtaXRUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEiYKBWl0ZW1zGAMgAygLMhcuaG9sZGZhc3QudjEuU3VibWl0SXRlbSJBChNTdWJtaXRUYXNrc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQijwEKDFN1Ym1pdFJlc3VsdBIKCgJpZBgBIAEoCRIUCgxkZWR1cGxpY2F0ZWQYAiABKAgSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgEIAEoDRIlCgVlcnJvchgFIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciKiAQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGVscBgEIAEoCRIPCgd0YXNrX2lkGAUgASgJEhYKDnJldHJ5X2FmdGVyX21zGAYgASgDEi8KCnZpb2xhdGlvbnMYByADKAsyGy5ob2xkZmFzdC52MS5GaWVsZFZpb2xhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJRCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIjCgR2aWV3GAIgASgOMhUuaG9sZGZhc3QudjEuVGFza1ZpZXcSDgoGdGVuYW50GAMgASgJIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayJyChNHZXRUYXNrQnlLZXlSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSIwoEdmlldxgEIAEoDjIVLmhvbGRmYXN0LnYxLlRhc2tWaWV3IjcKFEdldFRhc2tCeUtleVJlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIvcBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIMCgR0eXBlGAQgASgJEgsKA3RhZxgFIAEoCRIUCgxvcmRlcmluZ19rZXkYBiABKAkSEAoIcmV0cnlpbmcYByABKAgSGAoQYWNjZXB0ZWRfZnJvbV9tcxgIIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgJIAEoAxIRCglwYWdlX3NpemUYCiABKA0SEgoKcGFnZV90b2tlbhgLIAEoCSJ7ChFMaXN0VGFza3NSZXNwb25zZRIgCgV0YXNrcxgBIAMoCzIRLmhvbGRmYXN0LnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCGV4YW1pbmVkGAMgASgNEhkKEWV4YW1pbmVkX3VudGlsX21zGAQgASgDIkkKFUdldFRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIUCgxmcm9tX3ZlcnNpb24YAiABKA0SDgoGdGVuYW50GAMgASgJIlIKFkdldFRhc2tIaXN0b3J5UmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYuaG9sZGZhc3QudjEuVGFza0V2ZW50EhAKCGhhc19tb3JlGAIgASgIIjYKGFZlcmlmeVRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkibAoZVmVyaWZ5VGFza0hpc3RvcnlSZXNwb25zZRIOCgZldmVudHMYASABKA0SKAoFZmF1bHQYAiABKA4yGS5ob2xkZmFzdC52MS5IaXN0b3J5RmF1bHQSFQoNZmF1bHRfdmVyc2lvbhgDIAEoDSJYChJFeHBsYWluVGFza1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEg0KBXF1ZXVlGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCSJsChNFeHBsYWluVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEiUKB3ZlcmRpY3QYAiABKAsyFC5ob2xkZmFzdC52MS5WZXJkaWN0Eg0KBWF0X21zGAMgASgDIuQBCgdWZXJkaWN0EiYKBGNvZGUYASABKA4yGC5ob2xkZmFzdC52MS5WZXJkaWN0Q29kZRIQCghzZW50ZW5jZRgCIAEoCRIQCghzaW5jZV9tcxgDIAEoAxIQCgh1bnRpbF9tcxgEIAEoAxI0CghldmlkZW5jZRgFIAMoCzIiLmhvbGRmYXN0LnYxLlZlcmRpY3QuRXZpZGVuY2VFbnRyeRIUCgxuZXh0X2NvbW1hbmQYBiABKAkaLwoNRXZpZGVuY2VFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkQKEFdhdGNoVGFza1JlcXVlc3QSCgoCaWQYASABKAkSFAoMZnJvbV92ZXJzaW9uGAIgASgNEg4KBnRlbmFudBgDIAEoCSLTAQoRV2F0Y2hUYXNrUmVzcG9uc2USLAoFZXZlbnQYASABKAsyGy5ob2xkZmFzdC52MS5WZXJzaW9uZWRFdmVudEgAEikKCHByb2dyZXNzGAIgASgLMhUuaG9sZGZhc3QudjEuUHJvZ3Jlc3NIABIxCgprZWVwX2FsaXZlGAMgASgLMhsuaG9sZGZhc3QudjEuV2F0Y2hLZWVwQWxpdmVIABIoCgVkcmFpbhgEIAEoCzIXLmhvbGRmYXN0LnYxLldhdGNoRHJhaW5IAEIICgZ1cGRhdGUibwoOVmVyc2lvbmVkRXZlbnQSDwoHdmVyc2lvbhgBIAEoDRIlCgVldmVudBgCIAEoCzIWLmhvbGRmYXN0LnYxLlRhc2tFdmVudBIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZSIQCg5XYXRjaEtlZXBBbGl2ZSIMCgpXYXRjaERyYWluIlEKEVdhdGNoVGFza3NSZXF1ZXN0EiwKBXRhc2tzGAEgAygLMh0uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYAiABKAkidwoSV2F0Y2hUYXNrc1Jlc3BvbnNlEgoKAmlkGAEgASgJEi4KBnVwZGF0ZRgCIAEoCzIeLmhvbGRmYXN0LnYxLldhdGNoVGFza1Jlc3BvbnNlEiUKBWVycm9yGAMgASgLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIj8KEUNhbmNlbFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkiNQoSQ2FuY2VsVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIjAKElJlZHJpdmVUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkiNgoTUmVkcml2ZVRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayK4AQoTUmVkcml2ZVRhc2tzUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSDAoEdHlwZRgDIAEoCRILCgN0YWcYBCABKAkSGAoQYWNjZXB0ZWRfZnJvbV9tcxgFIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgGIAEoAxIPCgdkcnlfcnVuGAcgASgIEg0KBWxpbWl0GAggASgNEhIKCnBhZ2VfdG9rZW4YCSABKAkikAEKFFJlZHJpdmVUYXNrc1Jlc3BvbnNlEg8KB21hdGNoZWQYASABKA0SEAoIcmVkcml2ZW4YAiABKA0SDwoHcmVmdXNlZBgDIAEoDRIXCg9uZXh0X3BhZ2VfdG9rZW4YBCABKAkSEAoIZXhhbWluZWQYBSABKA0SGQoRZXhhbWluZWRfdW50aWxfbXMYBiABKAMqgAEKDEhpc3RvcnlGYXVsdBIdChlISVNUT1JZX0ZBVUxUX1VOU1BFQ0lGSUVEEAASGQoVSElTVE9SWV9GQVVMVF9DSEFOR0VEEAESGQoVSElTVE9SWV9GQVVMVF9NSVNTSU5HEAISGwoXSElTVE9SWV9GQVVMVF9VTkNPVU5URUQQAyqZBwoLVmVyZGljdENvZGUSHAoYVkVSRElDVF9DT0RFX1VOU1BFQ0lGSUVEEAASGAoUVkVSRElDVF9DT0RFX05PVF9EVUUQARIdChlWRVJESUNUX0NPREVfUVVFVUVfUEFVU0VEEAISGgoWVkVSRElDVF9DT0RFX05PX1dPUktFUhADEiMKH1ZFUkRJQ1RfQ09ERV9OT19XT1JLRVJfRk9SX1RZUEUQBBImCiJWRVJESUNUX0NPREVfTk9fV09SS0VSX0ZPUl9WRVJTSU9OEAUSHQoZVkVSRElDVF9DT0RFX1dPUktFUlNfRlVMTBAGEhsKF1ZFUkRJQ1RfQ09ERV9MQU5FX1dBSVRTEAcSIgoeVkVSRElDVF9DT0RFX0xBTkVfSEVMRF9CWV9ERUFEEAgSGAoUVkVSRElDVF9DT0RFX0JBQ0tPRkYQCRIYChRWRVJESUNUX0NPREVfUlVOTklORxAKEh8KG1ZFUkRJQ1RfQ09ERV9SVU5OSU5HX1NJTEVOVBALEhsKF1ZFUkRJQ1RfQ09ERV9MRUFTRV9MT1NUEAwSHQoZVkVSRElDVF9DT0RFX0NBTkNFTF9BU0tFRBANEh0KGVZFUkRJQ1RfQ09ERV9NRVNTQUdFX0xPU1QQDhIgChxWRVJESUNUX0NPREVfU1RPUkVfVEhST1RUTEVEEA8SHgoaVkVSRElDVF9DT0RFX0RFQURfQVRURU1QVFMQEBIbChdWRVJESUNUX0NPREVfREVBRF9GQVRBTBAREh4KGlZFUkRJQ1RfQ09ERV9ERUFEX0RFQURMSU5FEBISHgoaVkVSRElDVF9DT0RFX0RFQURfTElGRVRJTUUQExIaChZWRVJESUNUX0NPREVfQ0FOQ0VMTEVEEBQSGgoWVkVSRElDVF9DT0RFX1NVQ0NFRURFRBAVEhUKEVZFUkRJQ1RfQ09ERV9HT05FEBYSHQoZVkVSRElDVF9DT0RFX0RVUExJQ0FURV9PRhAXEhgKFFZFUkRJQ1RfQ09ERV9TTk9PWkVEEBgSGQoVVkVSRElDVF9DT0RFX1JFU0VSVkVEEBkSGwoXVkVSRElDVF9DT0RFX1JVTlNfQUxPTkUQGhIhCh1WRVJESUNUX0NPREVfREVBRF9XT1JLRVJfTE9TVBAbEh0KGVZFUkRJQ1RfQ09ERV9TRVJWRVJfR1JBQ0UQHBIZChVWRVJESUNUX0NPREVfU1RBUlRJTkcQHTK7CAoLVGFza1NlcnZpY2USTQoKU3VibWl0VGFzaxIeLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuU3VibWl0VGFza1Jlc3BvbnNlElAKC1N1Ym1pdFRhc2tzEh8uaG9sZGZhc3QudjEuU3VibWl0VGFza3NSZXF1ZXN0GiAuaG9sZGZhc3QudjEuU3VibWl0VGFza3NSZXNwb25zZRJECgdHZXRUYXNrEhsuaG9sZGZhc3QudjEuR2V0VGFza1JlcXVlc3QaHC5ob2xkZmFzdC52MS5HZXRUYXNrUmVzcG9uc2USUwoMR2V0VGFza0J5S2V5EiAuaG9sZGZhc3QudjEuR2V0VGFza0J5S2V5UmVxdWVzdBohLmhvbGRmYXN0LnYxLkdldFRhc2tCeUtleVJlc3BvbnNlEkoKCUxpc3RUYXNrcxIdLmhvbGRmYXN0LnYxLkxpc3RUYXNrc1JlcXVlc3QaHi5ob2xkZmFzdC52MS5MaXN0VGFza3NSZXNwb25zZRJZCg5HZXRUYXNrSGlzdG9yeRIiLmhvbGRmYXN0LnYxLkdldFRhc2tIaXN0b3J5UmVxdWVzdBojLmhvbGRmYXN0LnYxLkdldFRhc2tIaXN0b3J5UmVzcG9uc2USYgoRVmVyaWZ5VGFza0hpc3RvcnkSJS5ob2xkZmFzdC52MS5WZXJpZnlUYXNrSGlzdG9yeVJlcXVlc3QaJi5ob2xkZmFzdC52MS5WZXJpZnlUYXNrSGlzdG9yeVJlc3BvbnNlElAKC0V4cGxhaW5UYXNrEh8uaG9sZGZhc3QudjEuRXhwbGFpblRhc2tSZXF1ZXN0GiAuaG9sZGZhc3QudjEuRXhwbGFpblRhc2tSZXNwb25zZRJMCglXYXRjaFRhc2sSHS5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVzcG9uc2UwARJPCgpXYXRjaFRhc2tzEh4uaG9sZGZhc3QudjEuV2F0Y2hUYXNrc1JlcXVlc3QaHy5ob2xkZmFzdC52MS5XYXRjaFRhc2tzUmVzcG9uc2UwARJNCgpDYW5jZWxUYXNrEh4uaG9sZGZhc3QudjEuQ2FuY2VsVGFza1JlcXVlc3QaHy5ob2xkZmFzdC52MS5DYW5jZWxUYXNrUmVzcG9uc2USUAoLUmVkcml2ZVRhc2sSHy5ob2xkZmFzdC52MS5SZWRyaXZlVGFza1JlcXVlc3QaIC5ob2xkZmFzdC52MS5SZWRyaXZlVGFza1Jlc3BvbnNlElMKDFJlZHJpdmVUYXNrcxIgLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrc1JlcXVlc3QaIS5ob2xkZmFzdC52MS5SZWRyaXZlVGFza3NSZXNwb25zZWIGcHJvdG8z", [file_holdfast_v1_task]);
+  fileDesc("Ch5ob2xkZmFzdC92MS90YXNrX3NlcnZpY2UucHJvdG8SC2hvbGRmYXN0LnYxIogBCgpTdWJtaXRJdGVtEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIfCgRzcGVjGAIgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAMgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxITCgt0cmFjZXBhcmVudBgEIAEoCSJZChFTdWJtaXRUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSJQoEaXRlbRgDIAEoCzIXLmhvbGRmYXN0LnYxLlN1Ym1pdEl0ZW0iSwoSU3VibWl0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJbChJTdWJtaXRUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEiYKBWl0ZW1zGAMgAygLMhcuaG9sZGZhc3QudjEuU3VibWl0SXRlbSJBChNTdWJtaXRUYXNrc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQijwEKDFN1Ym1pdFJlc3VsdBIKCgJpZBgBIAEoCRIUCgxkZWR1cGxpY2F0ZWQYAiABKAgSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgEIAEoDRIlCgVlcnJvchgFIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciKiAQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGVscBgEIAEoCRIPCgd0YXNrX2lkGAUgASgJEhYKDnJldHJ5X2FmdGVyX21zGAYgASgDEi8KCnZpb2xhdGlvbnMYByADKAsyGy5ob2xkZmFzdC52MS5GaWVsZFZpb2xhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJRCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIjCgR2aWV3GAIgASgOMhUuaG9sZGZhc3QudjEuVGFza1ZpZXcSDgoGdGVuYW50GAMgASgJIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayJyChNHZXRUYXNrQnlLZXlSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSIwoEdmlldxgEIAEoDjIVLmhvbGRmYXN0LnYxLlRhc2tWaWV3IjcKFEdldFRhc2tCeUtleVJlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIvcBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIMCgR0eXBlGAQgASgJEgsKA3RhZxgFIAEoCRIUCgxvcmRlcmluZ19rZXkYBiABKAkSEAoIcmV0cnlpbmcYByABKAgSGAoQYWNjZXB0ZWRfZnJvbV9tcxgIIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgJIAEoAxIRCglwYWdlX3NpemUYCiABKA0SEgoKcGFnZV90b2tlbhgLIAEoCSJ7ChFMaXN0VGFza3NSZXNwb25zZRIgCgV0YXNrcxgBIAMoCzIRLmhvbGRmYXN0LnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCGV4YW1pbmVkGAMgASgNEhkKEWV4YW1pbmVkX3VudGlsX21zGAQgASgDIkkKFUdldFRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIUCgxmcm9tX3ZlcnNpb24YAiABKA0SDgoGdGVuYW50GAMgASgJIlIKFkdldFRhc2tIaXN0b3J5UmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYuaG9sZGZhc3QudjEuVGFza0V2ZW50EhAKCGhhc19tb3JlGAIgASgIIjYKGFZlcmlmeVRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkibAoZVmVyaWZ5VGFza0hpc3RvcnlSZXNwb25zZRIOCgZldmVudHMYASABKA0SKAoFZmF1bHQYAiABKA4yGS5ob2xkZmFzdC52MS5IaXN0b3J5RmF1bHQSFQoNZmF1bHRfdmVyc2lvbhgDIAEoDSJYChJFeHBsYWluVGFza1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEg0KBXF1ZXVlGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCSJsChNFeHBsYWluVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEiUKB3ZlcmRpY3QYAiABKAsyFC5ob2xkZmFzdC52MS5WZXJkaWN0Eg0KBWF0X21zGAMgASgDIuQBCgdWZXJkaWN0EiYKBGNvZGUYASABKA4yGC5ob2xkZmFzdC52MS5WZXJkaWN0Q29kZRIQCghzZW50ZW5jZRgCIAEoCRIQCghzaW5jZV9tcxgDIAEoAxIQCgh1bnRpbF9tcxgEIAEoAxI0CghldmlkZW5jZRgFIAMoCzIiLmhvbGRmYXN0LnYxLlZlcmRpY3QuRXZpZGVuY2VFbnRyeRIUCgxuZXh0X2NvbW1hbmQYBiABKAkaLwoNRXZpZGVuY2VFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjMKEkxpc3RUcm91YmxlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkikQIKE0xpc3RUcm91YmxlUmVzcG9uc2USKQoGZ3JvdXBzGAEgAygLMhkuaG9sZGZhc3QudjEuVHJvdWJsZUdyb3VwEhMKC21vcmVfZ3JvdXBzGAIgASgNEioKB2hlYWx0aHkYAyADKAsyGS5ob2xkZmFzdC52MS5WZXJkaWN0Q291bnQSEAoIZXhhbWluZWQYBCABKA0SEQoJZXhwbGFpbmVkGAUgASgNEhMKC3VuZXhwbGFpbmVkGAYgASgNEikKCmN1dF9xdWV1ZXMYByADKAsyFS5ob2xkZmFzdC52MS5DdXRRdWV1ZRIaChJpbmNvbXBsZXRlX3dvcmtlcnMYCCABKAgSDQoFYXRfbXMYCSABKAMijgIKDFRyb3VibGVHcm91cBImCgRjb2RlGAEgASgOMhguaG9sZGZhc3QudjEuVmVyZGljdENvZGUSDQoFcXVldWUYAiABKAkSEAoIc2VudGVuY2UYAyABKAkSDQoFY291bnQYBCABKA0SEgoKb2xkZXN0X2lkcxgFIAMoCRIQCghzaW5jZV9tcxgGIAEoAxI5CghldmlkZW5jZRgHIAMoCzInLmhvbGRmYXN0LnYxLlRyb3VibGVHcm91cC5FdmlkZW5jZUVudHJ5EhQKDG5leHRfY29tbWFuZBgIIAEoCRovCg1FdmlkZW5jZUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRQoMVmVyZGljdENvdW50EiYKBGNvZGUYASABKA4yGC5ob2xkZmFzdC52MS5WZXJkaWN0Q29kZRINCgVjb3VudBgCIAEoDSI0CghDdXRRdWV1ZRINCgVxdWV1ZRgBIAEoCRIZChFleGFtaW5lZF91bnRpbF9tcxgCIAEoAyJEChBXYXRjaFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEhQKDGZyb21fdmVyc2lvbhgCIAEoDRIOCgZ0ZW5hbnQYAyABKAki0wEKEVdhdGNoVGFza1Jlc3BvbnNlEiwKBWV2ZW50GAEgASgLMhsuaG9sZGZhc3QudjEuVmVyc2lvbmVkRXZlbnRIABIpCghwcm9ncmVzcxgCIAEoCzIVLmhvbGRmYXN0LnYxLlByb2dyZXNzSAASMQoKa2VlcF9hbGl2ZRgDIAEoCzIbLmhvbGRmYXN0LnYxLldhdGNoS2VlcEFsaXZlSAASKAoFZHJhaW4YBCABKAsyFy5ob2xkZmFzdC52MS5XYXRjaERyYWluSABCCAoGdXBkYXRlIm8KDlZlcnNpb25lZEV2ZW50Eg8KB3ZlcnNpb24YASABKA0SJQoFZXZlbnQYAiABKAsyFi5ob2xkZmFzdC52MS5UYXNrRXZlbnQSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUiEAoOV2F0Y2hLZWVwQWxpdmUiDAoKV2F0Y2hEcmFpbiJRChFXYXRjaFRhc2tzUmVxdWVzdBIsCgV0YXNrcxgBIAMoCzIdLmhvbGRmYXN0LnYxLldhdGNoVGFza1JlcXVlc3QSDgoGdGVuYW50GAIgASgJIncKEldhdGNoVGFza3NSZXNwb25zZRIKCgJpZBgBIAEoCRIuCgZ1cGRhdGUYAiABKAsyHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXNwb25zZRIlCgVlcnJvchgDIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciI/ChFDYW5jZWxUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGdGVuYW50GAMgASgJIjUKEkNhbmNlbFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayIwChJSZWRyaXZlVGFza1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJIjYKE1JlZHJpdmVUYXNrUmVzcG9uc2USHwoEdGFzaxgBIAEoCzIRLmhvbGRmYXN0LnYxLlRhc2siuAEKE1JlZHJpdmVUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEgwKBHR5cGUYAyABKAkSCwoDdGFnGAQgASgJEhgKEGFjY2VwdGVkX2Zyb21fbXMYBSABKAMSGQoRYWNjZXB0ZWRfdW50aWxfbXMYBiABKAMSDwoHZHJ5X3J1bhgHIAEoCBINCgVsaW1pdBgIIAEoDRISCgpwYWdlX3Rva2VuGAkgASgJIpABChRSZWRyaXZlVGFza3NSZXNwb25zZRIPCgdtYXRjaGVkGAEgASgNEhAKCHJlZHJpdmVuGAIgASgNEg8KB3JlZnVzZWQYAyABKA0SFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJEhAKCGV4YW1pbmVkGAUgASgNEhkKEWV4YW1pbmVkX3VudGlsX21zGAYgASgDKoABCgxIaXN0b3J5RmF1bHQSHQoZSElTVE9SWV9GQVVMVF9VTlNQRUNJRklFRBAAEhkKFUhJU1RPUllfRkFVTFRfQ0hBTkdFRBABEhkKFUhJU1RPUllfRkFVTFRfTUlTU0lORxACEhsKF0hJU1RPUllfRkFVTFRfVU5DT1VOVEVEEAMqmQcKC1ZlcmRpY3RDb2RlEhwKGFZFUkRJQ1RfQ09ERV9VTlNQRUNJRklFRBAAEhgKFFZFUkRJQ1RfQ09ERV9OT1RfRFVFEAESHQoZVkVSRElDVF9DT0RFX1FVRVVFX1BBVVNFRBACEhoKFlZFUkRJQ1RfQ09ERV9OT19XT1JLRVIQAxIjCh9WRVJESUNUX0NPREVfTk9fV09SS0VSX0ZPUl9UWVBFEAQSJgoiVkVSRElDVF9DT0RFX05PX1dPUktFUl9GT1JfVkVSU0lPThAFEh0KGVZFUkRJQ1RfQ09ERV9XT1JLRVJTX0ZVTEwQBhIbChdWRVJESUNUX0NPREVfTEFORV9XQUlUUxAHEiIKHlZFUkRJQ1RfQ09ERV9MQU5FX0hFTERfQllfREVBRBAIEhgKFFZFUkRJQ1RfQ09ERV9CQUNLT0ZGEAkSGAoUVkVSRElDVF9DT0RFX1JVTk5JTkcQChIfChtWRVJESUNUX0NPREVfUlVOTklOR19TSUxFTlQQCxIbChdWRVJESUNUX0NPREVfTEVBU0VfTE9TVBAMEh0KGVZFUkRJQ1RfQ09ERV9DQU5DRUxfQVNLRUQQDRIdChlWRVJESUNUX0NPREVfTUVTU0FHRV9MT1NUEA4SIAocVkVSRElDVF9DT0RFX1NUT1JFX1RIUk9UVExFRBAPEh4KGlZFUkRJQ1RfQ09ERV9ERUFEX0FUVEVNUFRTEBASGwoXVkVSRElDVF9DT0RFX0RFQURfRkFUQUwQERIeChpWRVJESUNUX0NPREVfREVBRF9ERUFETElORRASEh4KGlZFUkRJQ1RfQ09ERV9ERUFEX0xJRkVUSU1FEBMSGgoWVkVSRElDVF9DT0RFX0NBTkNFTExFRBAUEhoKFlZFUkRJQ1RfQ09ERV9TVUNDRUVERUQQFRIVChFWRVJESUNUX0NPREVfR09ORRAWEh0KGVZFUkRJQ1RfQ09ERV9EVVBMSUNBVEVfT0YQFxIYChRWRVJESUNUX0NPREVfU05PT1pFRBAYEhkKFVZFUkRJQ1RfQ09ERV9SRVNFUlZFRBAZEhsKF1ZFUkRJQ1RfQ09ERV9SVU5TX0FMT05FEBoSIQodVkVSRElDVF9DT0RFX0RFQURfV09SS0VSX0xPU1QQGxIdChlWRVJESUNUX0NPREVfU0VSVkVSX0dSQUNFEBwSGQoVVkVSRElDVF9DT0RFX1NUQVJUSU5HEB0yjQkKC1Rhc2tTZXJ2aWNlEk0KClN1Ym1pdFRhc2sSHi5ob2xkZmFzdC52MS5TdWJtaXRUYXNrUmVxdWVzdBofLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tSZXNwb25zZRJQCgtTdWJtaXRUYXNrcxIfLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tzUmVxdWVzdBogLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tzUmVzcG9uc2USRAoHR2V0VGFzaxIbLmhvbGRmYXN0LnYxLkdldFRhc2tSZXF1ZXN0GhwuaG9sZGZhc3QudjEuR2V0VGFza1Jlc3BvbnNlElMKDEdldFRhc2tCeUtleRIgLmhvbGRmYXN0LnYxLkdldFRhc2tCeUtleVJlcXVlc3QaIS5ob2xkZmFzdC52MS5HZXRUYXNrQnlLZXlSZXNwb25zZRJKCglMaXN0VGFza3MSHS5ob2xkZmFzdC52MS5MaXN0VGFza3NSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuTGlzdFRhc2tzUmVzcG9uc2USWQoOR2V0VGFza0hpc3RvcnkSIi5ob2xkZmFzdC52MS5HZXRUYXNrSGlzdG9yeVJlcXVlc3QaIy5ob2xkZmFzdC52MS5HZXRUYXNrSGlzdG9yeVJlc3BvbnNlEmIKEVZlcmlmeVRhc2tIaXN0b3J5EiUuaG9sZGZhc3QudjEuVmVyaWZ5VGFza0hpc3RvcnlSZXF1ZXN0GiYuaG9sZGZhc3QudjEuVmVyaWZ5VGFza0hpc3RvcnlSZXNwb25zZRJQCgtFeHBsYWluVGFzaxIfLmhvbGRmYXN0LnYxLkV4cGxhaW5UYXNrUmVxdWVzdBogLmhvbGRmYXN0LnYxLkV4cGxhaW5UYXNrUmVzcG9uc2USUAoLTGlzdFRyb3VibGUSHy5ob2xkZmFzdC52MS5MaXN0VHJvdWJsZVJlcXVlc3QaIC5ob2xkZmFzdC52MS5MaXN0VHJvdWJsZVJlc3BvbnNlEkwKCVdhdGNoVGFzaxIdLmhvbGRmYXN0LnYxLldhdGNoVGFza1JlcXVlc3QaHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXNwb25zZTABEk8KCldhdGNoVGFza3MSHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tzUmVxdWVzdBofLmhvbGRmYXN0LnYxLldhdGNoVGFza3NSZXNwb25zZTABEk0KCkNhbmNlbFRhc2sSHi5ob2xkZmFzdC52MS5DYW5jZWxUYXNrUmVxdWVzdBofLmhvbGRmYXN0LnYxLkNhbmNlbFRhc2tSZXNwb25zZRJQCgtSZWRyaXZlVGFzaxIfLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrUmVxdWVzdBogLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrUmVzcG9uc2USUwoMUmVkcml2ZVRhc2tzEiAuaG9sZGZhc3QudjEuUmVkcml2ZVRhc2tzUmVxdWVzdBohLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrc1Jlc3BvbnNlYgZwcm90bzM", [file_holdfast_v1_task]);
 
 /**
  * One submission of a batch.
@@ -828,6 +828,237 @@ export const VerdictSchema: GenMessage<Verdict> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 20);
 
 /**
+ * Request of ListTrouble.
+ *
+ * @generated from message holdfast.v1.ListTroubleRequest
+ */
+export type ListTroubleRequest = Message<"holdfast.v1.ListTroubleRequest"> & {
+  /**
+   * See the package comment of task.proto.
+   *
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * Only this queue; empty: all queues that the identity may read.
+   *
+   * @generated from field: string queue = 2;
+   */
+  queue: string;
+};
+
+/**
+ * Describes the message holdfast.v1.ListTroubleRequest.
+ * Use `create(ListTroubleRequestSchema)` to create a new message.
+ */
+export const ListTroubleRequestSchema: GenMessage<ListTroubleRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 21);
+
+/**
+ * Response of ListTrouble.
+ *
+ * @generated from message holdfast.v1.ListTroubleResponse
+ */
+export type ListTroubleResponse = Message<"holdfast.v1.ListTroubleResponse"> & {
+  /**
+   * At most 50: a dependency that fails first, then the groups with the most tasks.
+   *
+   * @generated from field: repeated holdfast.v1.TroubleGroup groups = 1;
+   */
+  groups: TroubleGroup[];
+
+  /**
+   * The number of groups that are left out, because there are more than 50.
+   *
+   * @generated from field: uint32 more_groups = 2;
+   */
+  moreGroups: number;
+
+  /**
+   * The numbers of the unfinished tasks that are in no trouble: they run, start, or wait for their time or their lane.
+   *
+   * @generated from field: repeated holdfast.v1.VerdictCount healthy = 3;
+   */
+  healthy: VerdictCount[];
+
+  /**
+   * The number of tasks that were examined, also those that have ended.
+   *
+   * @generated from field: uint32 examined = 4;
+   */
+  examined: number;
+
+  /**
+   * The number of unfinished tasks that have a verdict: those of the groups and the healthy ones.
+   *
+   * @generated from field: uint32 explained = 5;
+   */
+  explained: number;
+
+  /**
+   * The number of unfinished tasks without a verdict, because their lanes were more than the 200 that one call reads.
+   *
+   * @generated from field: uint32 unexplained = 6;
+   */
+  unexplained: number;
+
+  /**
+   * The queues with tasks that were not examined. Every number is then a lower bound.
+   *
+   * @generated from field: repeated holdfast.v1.CutQueue cut_queues = 7;
+   */
+  cutQueues: CutQueue[];
+
+  /**
+   * True if there may be workers that are not known. Then it is not known that no worker handles a type.
+   *
+   * @generated from field: bool incomplete_workers = 8;
+   */
+  incompleteWorkers: boolean;
+
+  /**
+   * The time of the server at which the tasks were examined.
+   *
+   * @generated from field: int64 at_ms = 9;
+   */
+  atMs: bigint;
+};
+
+/**
+ * Describes the message holdfast.v1.ListTroubleResponse.
+ * Use `create(ListTroubleResponseSchema)` to create a new message.
+ */
+export const ListTroubleResponseSchema: GenMessage<ListTroubleResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 22);
+
+/**
+ * Unfinished tasks of one queue that wait, or have stopped, for one cause; or a cause that concerns no task yet.
+ *
+ * @generated from message holdfast.v1.TroubleGroup
+ */
+export type TroubleGroup = Message<"holdfast.v1.TroubleGroup"> & {
+  /**
+   * For scripts.
+   *
+   * @generated from field: holdfast.v1.VerdictCode code = 1;
+   */
+  code: VerdictCode;
+
+  /**
+   * The queue; empty if the cause concerns no queue alone.
+   *
+   * @generated from field: string queue = 2;
+   */
+  queue: string;
+
+  /**
+   * One sentence for people, in English, with the number of tasks.
+   *
+   * @generated from field: string sentence = 3;
+   */
+  sentence: string;
+
+  /**
+   * The number of tasks. 0 for a queue that is paused, or a dependency that fails, while no task waits for it.
+   *
+   * @generated from field: uint32 count = 4;
+   */
+  count: number;
+
+  /**
+   * The five tasks that were accepted first.
+   *
+   * @generated from field: repeated string oldest_ids = 5;
+   */
+  oldestIds: string[];
+
+  /**
+   * Since when the cause holds for the first of the tasks, or since when that task waits; 0: not known.
+   *
+   * @generated from field: int64 since_ms = 6;
+   */
+  sinceMs: bigint;
+
+  /**
+   * The ids, workers and numbers that show the cause, by their names, as the verdict on the oldest task has them.
+   *
+   * @generated from field: map<string, string> evidence = 7;
+   */
+  evidence: { [key: string]: string };
+
+  /**
+   * The command that shows more or ends the cause.
+   *
+   * @generated from field: string next_command = 8;
+   */
+  nextCommand: string;
+};
+
+/**
+ * Describes the message holdfast.v1.TroubleGroup.
+ * Use `create(TroubleGroupSchema)` to create a new message.
+ */
+export const TroubleGroupSchema: GenMessage<TroubleGroup> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 23);
+
+/**
+ * A number of tasks with one verdict.
+ *
+ * @generated from message holdfast.v1.VerdictCount
+ */
+export type VerdictCount = Message<"holdfast.v1.VerdictCount"> & {
+  /**
+   * The verdict.
+   *
+   * @generated from field: holdfast.v1.VerdictCode code = 1;
+   */
+  code: VerdictCode;
+
+  /**
+   * The number of tasks.
+   *
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message holdfast.v1.VerdictCount.
+ * Use `create(VerdictCountSchema)` to create a new message.
+ */
+export const VerdictCountSchema: GenMessage<VerdictCount> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 24);
+
+/**
+ * A queue with older tasks that a call did not examine.
+ *
+ * @generated from message holdfast.v1.CutQueue
+ */
+export type CutQueue = Message<"holdfast.v1.CutQueue"> & {
+  /**
+   * The name of the queue.
+   *
+   * @generated from field: string queue = 1;
+   */
+  queue: string;
+
+  /**
+   * The acceptance time of the task that was examined last; 0: none was.
+   *
+   * @generated from field: int64 examined_until_ms = 2;
+   */
+  examinedUntilMs: bigint;
+};
+
+/**
+ * Describes the message holdfast.v1.CutQueue.
+ * Use `create(CutQueueSchema)` to create a new message.
+ */
+export const CutQueueSchema: GenMessage<CutQueue> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 25);
+
+/**
  * Request of WatchTask.
  *
  * @generated from message holdfast.v1.WatchTaskRequest
@@ -860,7 +1091,7 @@ export type WatchTaskRequest = Message<"holdfast.v1.WatchTaskRequest"> & {
  * Use `create(WatchTaskRequestSchema)` to create a new message.
  */
 export const WatchTaskRequestSchema: GenMessage<WatchTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 21);
+  messageDesc(file_holdfast_v1_task_service, 26);
 
 /**
  * One message of a WatchTask stream.
@@ -913,7 +1144,7 @@ export type WatchTaskResponse = Message<"holdfast.v1.WatchTaskResponse"> & {
  * Use `create(WatchTaskResponseSchema)` to create a new message.
  */
 export const WatchTaskResponseSchema: GenMessage<WatchTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 22);
+  messageDesc(file_holdfast_v1_task_service, 27);
 
 /**
  * An event with its place in the history.
@@ -948,7 +1179,7 @@ export type VersionedEvent = Message<"holdfast.v1.VersionedEvent"> & {
  * Use `create(VersionedEventSchema)` to create a new message.
  */
 export const VersionedEventSchema: GenMessage<VersionedEvent> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 23);
+  messageDesc(file_holdfast_v1_task_service, 28);
 
 /**
  * Keeps a connection from being closed as idle.
@@ -963,7 +1194,7 @@ export type WatchKeepAlive = Message<"holdfast.v1.WatchKeepAlive"> & {
  * Use `create(WatchKeepAliveSchema)` to create a new message.
  */
 export const WatchKeepAliveSchema: GenMessage<WatchKeepAlive> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 24);
+  messageDesc(file_holdfast_v1_task_service, 29);
 
 /**
  * Announces the end of a stream.
@@ -978,7 +1209,7 @@ export type WatchDrain = Message<"holdfast.v1.WatchDrain"> & {
  * Use `create(WatchDrainSchema)` to create a new message.
  */
 export const WatchDrainSchema: GenMessage<WatchDrain> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 25);
+  messageDesc(file_holdfast_v1_task_service, 30);
 
 /**
  * Request of WatchTasks.
@@ -1006,7 +1237,7 @@ export type WatchTasksRequest = Message<"holdfast.v1.WatchTasksRequest"> & {
  * Use `create(WatchTasksRequestSchema)` to create a new message.
  */
 export const WatchTasksRequestSchema: GenMessage<WatchTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 26);
+  messageDesc(file_holdfast_v1_task_service, 31);
 
 /**
  * One message of a WatchTasks stream.
@@ -1041,7 +1272,7 @@ export type WatchTasksResponse = Message<"holdfast.v1.WatchTasksResponse"> & {
  * Use `create(WatchTasksResponseSchema)` to create a new message.
  */
 export const WatchTasksResponseSchema: GenMessage<WatchTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 27);
+  messageDesc(file_holdfast_v1_task_service, 32);
 
 /**
  * Request of CancelTask.
@@ -1076,7 +1307,7 @@ export type CancelTaskRequest = Message<"holdfast.v1.CancelTaskRequest"> & {
  * Use `create(CancelTaskRequestSchema)` to create a new message.
  */
 export const CancelTaskRequestSchema: GenMessage<CancelTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 28);
+  messageDesc(file_holdfast_v1_task_service, 33);
 
 /**
  * Response of CancelTask.
@@ -1097,7 +1328,7 @@ export type CancelTaskResponse = Message<"holdfast.v1.CancelTaskResponse"> & {
  * Use `create(CancelTaskResponseSchema)` to create a new message.
  */
 export const CancelTaskResponseSchema: GenMessage<CancelTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 29);
+  messageDesc(file_holdfast_v1_task_service, 34);
 
 /**
  * Request of RedriveTask.
@@ -1125,7 +1356,7 @@ export type RedriveTaskRequest = Message<"holdfast.v1.RedriveTaskRequest"> & {
  * Use `create(RedriveTaskRequestSchema)` to create a new message.
  */
 export const RedriveTaskRequestSchema: GenMessage<RedriveTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 30);
+  messageDesc(file_holdfast_v1_task_service, 35);
 
 /**
  * Response of RedriveTask.
@@ -1146,7 +1377,7 @@ export type RedriveTaskResponse = Message<"holdfast.v1.RedriveTaskResponse"> & {
  * Use `create(RedriveTaskResponseSchema)` to create a new message.
  */
 export const RedriveTaskResponseSchema: GenMessage<RedriveTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 31);
+  messageDesc(file_holdfast_v1_task_service, 36);
 
 /**
  * Request of RedriveTasks.
@@ -1223,7 +1454,7 @@ export type RedriveTasksRequest = Message<"holdfast.v1.RedriveTasksRequest"> & {
  * Use `create(RedriveTasksRequestSchema)` to create a new message.
  */
 export const RedriveTasksRequestSchema: GenMessage<RedriveTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 32);
+  messageDesc(file_holdfast_v1_task_service, 37);
 
 /**
  * Response of RedriveTasks.
@@ -1279,7 +1510,7 @@ export type RedriveTasksResponse = Message<"holdfast.v1.RedriveTasksResponse"> &
  * Use `create(RedriveTasksResponseSchema)` to create a new message.
  */
 export const RedriveTasksResponseSchema: GenMessage<RedriveTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 33);
+  messageDesc(file_holdfast_v1_task_service, 38);
 
 /**
  * What is wrong with a history.
@@ -1651,6 +1882,18 @@ export const TaskService: GenService<{
     methodKind: "unary";
     input: typeof ExplainTaskRequestSchema;
     output: typeof ExplainTaskResponseSchema;
+  },
+  /**
+   * Explains the unfinished tasks of the queues that the identity may read, and groups those that are in trouble by their cause. A call
+   * explains about 2,000 unfinished tasks and examines about 10,000 at most, of each queue the newest ones; `cut_queues` names the queues
+   * that have older tasks. NOT_FOUND, reason QUEUE_UNKNOWN, if the queue that it names does not exist.
+   *
+   * @generated from rpc holdfast.v1.TaskService.ListTrouble
+   */
+  listTrouble: {
+    methodKind: "unary";
+    input: typeof ListTroubleRequestSchema;
+    output: typeof ListTroubleResponseSchema;
   },
   /**
    * Streams the events of one task from a version on, until the task ends.
