@@ -7,8 +7,9 @@ import { show } from '../../src/certs/show.ts';
 import type { Client } from '../../src/index.ts';
 import { GetTaskRequestSchema } from '../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import type { CertificateFiles } from '../../src/tls/load.ts';
+import { type RawStatus, statusOf } from '../fixtures/raw-grpc.ts';
 import { type Server, Site } from './bad-input-server.ts';
-import { frame, http2, openGrpcStream, type RawGrpcResponse, responseOf } from './raw-client.ts';
+import { frame, http2, openGrpcStream } from './raw-client.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
 const day = 86_400_000;
@@ -72,10 +73,10 @@ describe('a server does not start with', () => {
 });
 
 /** Calls GetTask with a raw client, which does not check its own certificate before it connects. */
-async function callWith(tls: CertificateFiles): Promise<RawGrpcResponse> {
+async function callWith(tls: CertificateFiles): Promise<RawStatus> {
   const session = http2(server.grpcPort, tls);
   const stream = openGrpcStream(session, '/holdfast.v1.TaskService/GetTask');
-  const pending = responseOf(stream);
+  const pending = statusOf(stream);
   stream.end(frame(toBinary(GetTaskRequestSchema, create(GetTaskRequestSchema, { id: before[0] ?? '' }))));
   const response = await pending;
   session.destroy();
@@ -90,7 +91,7 @@ describe('a client receives a sentence which says that its certificate', () => {
   ])('%s', async (_, files, pattern) => {
     const response = await callWith({ ...(await files()), ca: site.serverFiles.ca });
     expect(response).toMatchObject({
-      status: 16,
+      code: 16,
       reason: 'CERTIFICATE_REFUSED',
       message: expect.stringMatching(pattern),
     });

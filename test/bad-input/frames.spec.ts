@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeSubmitBatch } from '../../src/core/codec/submit.ts';
 import type { Client } from '../../src/index.ts';
 import { item } from '../fixtures/api-node.ts';
+import { statusOf } from '../fixtures/raw-grpc.ts';
 import { type Server, Site } from './bad-input-server.ts';
-import { closed, frame, http2, openGrpcStream, responseOf, sendBytes, sendInTls } from './raw-client.ts';
+import { closed, frame, http2, openGrpcStream, sendBytes, sendInTls } from './raw-client.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
 const calls = ['SubmitTask', 'SubmitTasks', 'GetTask'].map((name) => `/holdfast.v1.TaskService/${name}`);
@@ -32,7 +33,7 @@ afterAll(async () => {
 
 async function send(path: string, bytes: Uint8Array) {
   const stream = openGrpcStream(session, path);
-  const response = responseOf(stream);
+  const response = statusOf(stream);
   stream.end(bytes);
   return response;
 }
@@ -42,12 +43,12 @@ describe('a gRPC frame', () => {
   it('that is too large is refused, whether its bytes arrive or are only announced', async () => {
     for (const path of [...calls, ...streams]) {
       expect(await send(path, frame(Buffer.alloc(1_200_000)))).toMatchObject({
-        status: 8,
+        code: 8,
         reason: 'TOO_LARGE',
         message: 'The message has 1,200,000 bytes; at most 1,048,576 are taken.',
       });
       const announced = await send(path, frame(Buffer.alloc(100), { length: 2 ** 32 - 1 }));
-      expect(announced.status).toBe(8);
+      expect(announced.code).toBe(8);
     }
   });
 
@@ -58,17 +59,17 @@ describe('a gRPC frame', () => {
       frame(batch).subarray(0, 3),
       Buffer.alloc(0),
     ]) {
-      expect((await send(submitTasks, bytes)).status).not.toBe(0);
+      expect((await send(submitTasks, bytes)).code).not.toBe(0);
     }
     expect((await client.list({ queue: 'frames' })).tasks).toEqual([]);
-    expect((await send(submitTasks, frame(batch))).status).toBe(0);
+    expect((await send(submitTasks, frame(batch))).code).toBe(0);
     expect((await client.list({ queue: 'frames' })).tasks).toHaveLength(1);
   });
 
   it('with a truncated message or random bytes is refused as malformed', async () => {
     for (const bytes of [batch.subarray(0, batch.length - 3), Buffer.from([0xff, 0xff, 0xff])]) {
       expect(await send(submitTasks, frame(bytes))).toMatchObject({
-        status: 3,
+        code: 3,
         reason: 'BAD_FIELD',
         message: expect.stringContaining('malformed'),
       });
@@ -84,7 +85,7 @@ describe('a gRPC frame', () => {
     expect((await client.list({ queue: 'frames' })).tasks).toHaveLength(1);
     for (const stream of hanging) stream.close(constants.NGHTTP2_CANCEL);
     await Promise.all(hanging.map(closed));
-    expect((await send(submitTasks, frame(batch))).status).toBe(0);
+    expect((await send(submitTasks, frame(batch))).code).toBe(0);
   });
 });
 

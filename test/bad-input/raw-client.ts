@@ -3,10 +3,6 @@ import { readFileSync } from 'node:fs';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { fromBinary } from '@bufbuild/protobuf';
-import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import { ErrorInfoSchema } from '../../src/rpc/gen/google/rpc/error_details_pb.ts';
-import { StatusSchema } from '../../src/rpc/gen/google/rpc/status_pb.ts';
 import type { CertificateFiles } from '../../src/tls/load.ts';
 
 function pem({ ca, cert, key }: CertificateFiles) {
@@ -32,33 +28,6 @@ export function openGrpcStream(session: ClientHttp2Session, path: string): Clien
   const stream = session.request({ ':method': 'POST', ':path': path, ...grpc });
   stream.on('error', () => {});
   return stream;
-}
-
-export interface RawGrpcResponse {
-  /** The gRPC status, or NaN if the stream was reset without one. */
-  readonly status: number;
-  readonly message: string;
-  readonly reason: string | undefined;
-}
-
-/** Waits until a stream has closed, and returns its gRPC status, message and reason. */
-export async function responseOf(stream: ClientHttp2Stream): Promise<RawGrpcResponse> {
-  let found: Record<string, unknown> = {};
-  const keep = (headers: object): void => {
-    found = { ...found, ...headers };
-  };
-  stream.on('response', keep);
-  stream.on('trailers', keep);
-  stream.resume();
-  await closed(stream);
-  const details = found['grpc-status-details-bin'];
-  const known = typeof details === 'string' ? Buffer.from(details, 'base64') : new Uint8Array();
-  const infos = fromBinary(StatusSchema, known).details.map((any) => anyUnpack(any, ErrorInfoSchema));
-  return {
-    status: Number(found['grpc-status']),
-    message: decodeURI(String(found['grpc-message'] ?? '')),
-    reason: infos.find((info) => info !== undefined)?.reason,
-  };
 }
 
 /** Resolves when the stream has closed, also after an error. */

@@ -61,7 +61,7 @@ it('holdfast dev and its worker end at once at the second signal, with status 13
   running.signal('SIGTERM');
   expect(await exit).toEqual([130, null]);
   // The timeout is shorter than 1 s, after which the worker would notice the end of its parent process by itself.
-  await expect.poll(() => isAlive(Number(pid)), { timeout: 300, interval: 20 }).toBe(false);
+  await expect.poll(() => isAlive(Number(pid)), { timeout: 800, interval: 20 }).toBe(false);
 });
 
 const holds = `import { createServer } from 'node:net';

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
-  fixture = await startProxyFixture(dynoxide.endpoint, { conflicts: { holdMs: 40 } });
+  fixture = await startProxyFixture(dynoxide.endpoint, { conflicts: { holdMs: 150 } });
 });
 afterEach(() => fixture.close());
 
