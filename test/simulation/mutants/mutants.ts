@@ -274,8 +274,8 @@ export const mutants: readonly Mutant[] = [
     file: 'src/service/explain/facts.ts',
     edits: [
       {
-        find: 'waits ? await laneFrontOf(context, snapshot) : undefined;',
-        replace: 'laneFrontOf === undefined ? snapshot : undefined;',
+        find: 'waits ? await this.#laneFrontOf(snapshot) : undefined;',
+        replace: 'undefined;',
       },
     ],
   },
