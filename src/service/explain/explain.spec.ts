@@ -63,16 +63,28 @@ describe('the explanation of a task', () => {
     expect(await verdict(next)).toMatchObject({ code: 'WORKERS_FULL', evidence: { workers: 1 } });
   });
 
-  it('knows the workers of other nodes as they are announced, but not whether they have room', async () => {
+  it('knows the workers of other nodes and their room as they are announced, and says how old that is', async () => {
     const { running, start, open, submit, verdict, clock } = await nodeWith(externalMemory);
     const { service: other } = await start('other');
     startRuntime(running, { takesPart: false });
-    open({ types: [{ type: 'note', maxVersion: 1 }], tasks: 0 });
+    const session = open({ types: [{ type: 'note', maxVersion: 1 }], tasks: 0 });
     const id = await submit('a');
     expect(await verdict(id, other)).toMatchObject({ code: 'NO_WORKER' });
     await clock.advance(5_000);
-    expect(await verdict(id, other)).toMatchObject({ code: 'STARTING' });
-    expect(await verdict(id)).toMatchObject({ code: 'WORKERS_FULL' });
+    await clock.advance(3_000);
+    expect(await verdict(id, other)).toMatchObject({
+      code: 'WORKERS_FULL',
+      sentence:
+        "Every worker that handles the type 'note' is full (1 of them), as their servers announced it up to 3 s ago.",
+      evidence: { type: 'note', workers: 1, roomAgeMs: 3_000 },
+    });
+    const own = await verdict(id);
+    expect(own).toMatchObject({ code: 'WORKERS_FULL', evidence: { workers: 1 } });
+    expect(own.evidence).not.toHaveProperty('roomAgeMs');
+    session.close();
+    open({ types: [{ type: 'note', maxVersion: 1, tasks: 0 }], workerId: '2' });
+    await clock.advance(5_000);
+    expect(await verdict(id, other)).toMatchObject({ code: 'WORKERS_FULL', evidence: { roomAgeMs: 3_000 } });
   });
 
   it('says that a worker may be unknown while the announcements cannot be read', async () => {
