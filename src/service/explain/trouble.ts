@@ -1,5 +1,6 @@
 import { explain } from '../../core/explain/explain.ts';
 import { TroubleGroups } from '../../core/explain/trouble.ts';
+import { timing } from '../../core/limits.ts';
 import { isEnded } from '../../core/task/head.ts';
 import type { Snapshot } from '../../ports/task-store.ts';
 import type { QueueSetting } from '../admin/queue-settings.ts';
@@ -19,7 +20,7 @@ interface QueueScan {
 /**
  * Explains the unfinished tasks of some queues and groups those that are in trouble by their cause. The queues take turns, a
  * page each, so that a long one does not keep the others from being examined. No further page is begun once
- * `limits.troubleExplained` tasks are explained or `limits.troubleExamined` are examined.
+ * `limits.troubleExplained` tasks are explained, `limits.troubleExamined` are examined, or `timing.troubleMs` has passed.
  *
  * @throws HoldfastError QUEUE_UNKNOWN if the queue that is named does not exist.
  */
@@ -66,7 +67,9 @@ export async function trouble(context: ServiceContext, request: TroubleRequest):
     await new Promise<void>((resolve) => clock.soon(resolve));
   }
 
-  const isFull = (): boolean => explained + unexplained >= troubleExplained || examined >= troubleExamined;
+  const endMs = clock.monotonic() + timing.troubleMs;
+  const isFull = (): boolean =>
+    explained + unexplained >= troubleExplained || examined >= troubleExamined || clock.monotonic() >= endMs;
   for (let open = scans; open.length > 0 && !isFull(); open = open.filter(({ isOver }) => !isOver))
     for (const scan of open) if (!isFull()) await readPage(scan);
 
