@@ -146,3 +146,65 @@ describe('the explanation of a task', () => {
     expect(await verdict(id)).toMatchObject({ code: 'SERVER_GRACE', untilMs: clock.now() + 15_000 });
   });
 });
+
+describe('the list of trouble', () => {
+  const request = { tenant, queue: undefined, mayRead: () => true };
+
+  it('names a dependency that fails even if no task waits for it, and before all other causes', async () => {
+    let load: Partial<DependencyLoad> = {};
+    const node = await nodeWith(externalMemory, { overload: overloadOf(() => load) });
+    const id = await node.submit('a');
+    load = { state: 'open', troubledSinceMs: node.clock.now(), retryAtMs: node.clock.now() + 1_000 };
+    const waits = { code: 'NO_WORKER', count: 1, oldestIds: [id] };
+    const sentence = 'The table refuses or fails calls: 0 tasks wait.';
+    const fails = { code: 'STORE_THROTTLED', queue: '', count: 0, sinceMs: node.clock.now(), sentence };
+    expect((await node.service.trouble(request)).groups).toMatchObject([fails, waits]);
+    const poll = { tenant, workerName: 'w', workerId: '1', queues: ['q'], types: hello.types };
+    node.running.context.pollers.begin({ ...poll, caller: 'alice' });
+    expect((await node.service.trouble(request)).groups).toMatchObject([
+      {
+        code: 'STORE_THROTTLED',
+        queue: 'q',
+        count: 1,
+        sentence: 'The table refuses or fails calls: 1 task waits.',
+      },
+    ]);
+  });
+
+  it('reads a page of each queue before the second page of any, so that a long queue hides no other one', async () => {
+    const { service, submit, clock, engine } = await nodeWith(externalMemory);
+    for (let i = 0; i < 250; i++) await submit(`k-${i}`);
+    for (const name of ['r', 's'])
+      await service.submit({ tenant, queue: name }, [item('a')], { notAfterMs: undefined });
+    await clock.settle();
+    const pages: string[] = [];
+    const list = engine.store.list.bind(engine.store);
+    engine.store.list = (filter, page) => {
+      pages.push(filter.queue);
+      return list(filter, page);
+    };
+    expect(await service.trouble(request)).toMatchObject({ explained: 252, cutQueues: [] });
+    expect(pages).toEqual(['q', 'r', 's', 'q', 'q']);
+  });
+
+  it('begins no further page after 5 s, and names the queues that it did not finish or begin', async () => {
+    const { service, submit, clock, engine } = await nodeWith(externalMemory);
+    for (let i = 0; i < 101; i++) await submit(`k-${i}`);
+    await service.submit({ tenant, queue: 'r' }, [item('a')], { notAfterMs: undefined });
+    await clock.settle();
+    const list = engine.store.list.bind(engine.store);
+    engine.store.list = async (...args) => {
+      await clock.sleep(5_000);
+      return list(...args);
+    };
+    const listing = service.trouble(request);
+    await clock.advance(5_000);
+    expect(await listing).toMatchObject({
+      explained: 100,
+      cutQueues: [
+        { queue: 'q', examinedUntilMs: expect.any(Number) },
+        { queue: 'r', examinedUntilMs: undefined },
+      ],
+    });
+  });
+});
