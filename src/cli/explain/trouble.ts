@@ -75,9 +75,9 @@ function troubleNotes(answer: ListTroubleResponse): string[] {
   if (first !== undefined) {
     const { queue, examinedUntilMs } = first;
     const many = cutQueues.length === 1 ? '' : ` and ${cutQueues.length - 1} further queues`;
-    const older = examinedUntilMs === 0n ? 'tasks' : `tasks accepted before ${time(examinedUntilMs)}`;
+    const which = examinedUntilMs === 0n ? 'none' : `those accepted at ${time(examinedUntilMs)} or later`;
     notes.push(
-      `Queue '${queue}'${many}: older tasks were not examined (of '${queue}', ${older}), so that every number is a lower bound.`,
+      `Queue '${queue}'${many}: not all tasks were examined (of '${queue}' ${which}), so that every number is a lower bound.`,
       `On AWS this took about ${units.toLocaleString('en')} read units with payloads of 1 KB.`,
     );
   }

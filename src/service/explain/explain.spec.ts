@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ensureAccepted, item } from '../../../test/fixtures/api-node.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import { memory } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
 import type { DependencyLoad, Overload } from '../../ports/overload.ts';
@@ -169,6 +170,37 @@ describe('the list of trouble', () => {
         sentence: 'The table refuses or fails calls: 1 task waits.',
       },
     ]);
+  });
+
+  it('names a dependency for which the tasks cannot even be read, and says that they were not examined', async () => {
+    let load: Partial<DependencyLoad> = {};
+    const { service, submit, engine } = await nodeWith(externalMemory, { overload: overloadOf(() => load) });
+    await submit('a');
+    engine.store.list = () =>
+      Promise.reject(new HoldfastError('UNAVAILABLE', 'STORE_BUSY', 'It fails.'));
+    await expect(service.trouble(request)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    load = { state: 'open' };
+    expect(await service.trouble(request)).toMatchObject({
+      groups: [{ code: 'STORE_THROTTLED', count: 0 }],
+      cutQueues: [{ queue: 'q', examinedUntilMs: undefined }],
+    });
+  });
+
+  it('has the trouble of other queues although a task of one queue is damaged', async () => {
+    const { service, submit, clock, engine } = await nodeWith(externalMemory);
+    await submit('a');
+    await service.submit({ tenant, queue: 'r' }, [item('a')], { notAfterMs: undefined });
+    await clock.settle();
+    const list = engine.store.list.bind(engine.store);
+    engine.store.list = (filter, page) =>
+      filter.queue === 'q'
+        ? Promise.reject(new HoldfastError('DATA_LOSS', 'STORE_CORRUPT', 'A task is damaged.'))
+        : list(filter, page);
+    expect(await service.trouble(request)).toMatchObject({
+      groups: [{ code: 'NO_WORKER', queue: 'r', count: 1 }],
+      cutQueues: [{ queue: 'q' }],
+    });
+    await expect(service.trouble({ ...request, queue: 'q' })).rejects.toMatchObject({ code: 'DATA_LOSS' });
   });
 
   it('reads a page of each queue before the second page of any, so that a long queue hides no other one', async () => {
