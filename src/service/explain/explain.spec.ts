@@ -176,8 +176,7 @@ describe('the list of trouble', () => {
     let load: Partial<DependencyLoad> = {};
     const { service, submit, engine } = await nodeWith(externalMemory, { overload: overloadOf(() => load) });
     await submit('a');
-    engine.store.list = () =>
-      Promise.reject(new HoldfastError('UNAVAILABLE', 'STORE_BUSY', 'It fails.'));
+    engine.store.list = () => Promise.reject(new HoldfastError('UNAVAILABLE', 'STORE_BUSY', 'It fails.'));
     await expect(service.trouble(request)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     load = { state: 'open' };
     expect(await service.trouble(request)).toMatchObject({
