@@ -45,6 +45,7 @@ export {
 export type { Logger } from './client/log.ts';
 export type { Submit } from './client/submit/submit-call.ts';
 export type { SubmitOptions } from './client/submit/submit-options.ts';
+export type { Explanation, Trouble, TroubleGroup, VerdictCode } from './client/tasks/explanation.ts';
 export type { DeadReason, EventType, State, TaskEvent, TaskStatus } from './client/tasks/status.ts';
 export type { SubmittedTask, TaskHandle } from './client/tasks/task-handle.ts';
 export type { DrainReport, RunningWorker } from './client/worker/running.ts';

@@ -6,6 +6,7 @@
  */
 import { programOptions } from '../../test/fixtures/program-options.ts';
 import { designs, unitsOf } from './designs.ts';
+import { explainCosts } from './explain.ts';
 import { idleHour } from './idle.ts';
 import { delayed, happyLife, heartbeat, type Life, minuteOfWork, ordered, retried } from './lives.ts';
 import { demo, demoTasks, oneKb, type PayloadOf, small } from './payloads.ts';
@@ -62,6 +63,12 @@ report.million('task read by its id', readCost.get);
 report.million('task with its whole history', readCost.history);
 report.million('task listed by time, in pages of 100', readCost.list);
 report.million('task listed by its state, in pages of 100', readCost.listSucceeded);
+const explainCost = await explainCosts(some);
+report.million('explanation of a task that has ended', explainCost.ended);
+report.million('explanation of a task that has been ready for a minute', explainCost.waiting);
+report.million('explanation of a task in a lane, behind another one', explainCost.inLane);
+report.million('list of trouble, for each ended task examined', explainCost.troubleEnded);
+report.million('list of trouble, for each unfinished task', explainCost.troubleWaiting);
 report.printHeader('an idle hour: an API node, a worker process');
 report.hour('1 queue', await idleHour(1));
 report.hour('100 queues', await idleHour(100));

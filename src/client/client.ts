@@ -18,6 +18,7 @@ import { buildSubmission, type ParentTask } from './submit/build-submission.ts';
 import type { Submit } from './submit/submit-call.ts';
 import type { SubmitOptions } from './submit/submit-options.ts';
 import { Submitter } from './submit/submitter.ts';
+import { type Trouble, troubleOf } from './tasks/explanation.ts';
 import { type ListRequest, listTasks } from './tasks/list-tasks.ts';
 import { type State, statusOf, type TaskStatus } from './tasks/status.ts';
 import {
@@ -160,6 +161,20 @@ export interface Client extends AsyncDisposable {
    * @throws HoldfastError INVALID_ARGUMENT if `limit` is not a whole number from 1 to 100.
    */
   list(options?: ListOptions): Promise<TaskPage>;
+  /**
+   * Explains the unfinished tasks of a queue, or of all queues that this client may read, and groups those that are in
+   * trouble by their cause. A call explains about 2,000 unfinished tasks and examines about 10,000 at most, of each queue the
+   * newest ones (`cutQueues`).
+   *
+   * @throws HoldfastError NOT_FOUND, reason QUEUE_UNKNOWN, if the queue does not exist.
+   *
+   * @example
+   * ```ts
+   * const { groups } = await client.trouble({ queue: 'mail' });
+   * for (const { sentence, next } of groups) console.error(sentence, next);
+   * ```
+   */
+  trouble(options?: { readonly queue?: string }): Promise<Trouble>;
   /**
    * Starts a worker in this process. The worker connects in the background and keeps reconnecting, so `work` also
    * resolves while the server cannot be reached; a refusal by the server rejects `running.done`.
@@ -307,6 +322,11 @@ class TransportClient implements InnerClient {
       examinedUntil: examinedUntilMs === undefined ? undefined : new Date(examinedUntilMs),
       isCut,
     };
+  }
+
+  async trouble({ queue = '' }: { readonly queue?: string } = {}): Promise<Trouble> {
+    const { caller, tenant } = this.#parts;
+    return troubleOf(await caller.call(TaskService.method.listTrouble, { tenant, queue }));
   }
 
   async work(worker: WorkerSpec): Promise<RunningWorker> {

@@ -332,6 +332,8 @@ export const timing = Object.freeze({
   aloneStartMs: 60 * second,
   sweepMs: second,
   reconcileMs: minute,
+  /** A ListTrouble call begins no further read after this time, so that it ends before the deadlines of its callers. */
+  troubleMs: 5 * second,
   /** The interval of keep-alive messages, which both sides send on every stream. */
   keepAliveMs: 20 * second,
   /** The longest life of a stream, ± 10 %. */

@@ -347,6 +347,18 @@ export interface WorkerView {
   readonly unlistedCount: number;
   /** True if the worker claims by single calls instead of a stream. It is then listed for a minute after its last call. */
   readonly polls: boolean;
+  /** The room of a worker with a stream; undefined if its node has not said it. */
+  readonly room?: WorkerRoom | undefined;
+}
+
+/** How many more tasks a worker, or the unnamed workers of an entry together, could take. */
+export interface WorkerRoom {
+  /** The number of further tasks. */
+  readonly freeTasks: number;
+  /** The types with a limit of their own of which a named worker can take no further task, if it has free tasks at all. */
+  readonly fullTypes: readonly string[];
+  /** When another node announced this, in ms since the epoch; undefined for a worker of this node. */
+  readonly announcedAtMs?: number | undefined;
 }
 
 /** The workers of all nodes that share the store. */

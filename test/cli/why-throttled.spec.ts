@@ -12,7 +12,7 @@ import { holdfast } from './command-server.ts';
 
 const free = { host: '127.0.0.1', port: 0, plaintext: true } as const;
 
-test('holdfast why names the table that throttles the claims of a task, and the missing worker and the pause before that', {
+test('holdfast why and holdfast trouble name the table that throttles the claims of a task, and why the missing worker and the pause before that', {
   timeout: 60_000,
 }, async () => {
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'stand-in', AWS_SECRET_ACCESS_KEY: 'stand-in' });
@@ -55,4 +55,13 @@ test('holdfast why names the table that throttles the claims of a task, and the 
   }
   expect([...verdicts].at(-1)).toBe('STORE_THROTTLED');
   expect([...verdicts].filter((code) => code !== 'STARTING')).toEqual(['STORE_THROTTLED']);
+  const { code, json } = await command('trouble');
+  expect([code, json.groups[0]]).toMatchObject([
+    0,
+    {
+      verdict: 'STORE_THROTTLED',
+      evidence: { dependency: 'The table' },
+      sentence: expect.stringMatching(/^The table /),
+    },
+  ]);
 });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningServer, serve } from '../../src/node/node.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import { type MovingClock, movingClock } from '../fixtures/moving-clock.ts';
-import { holdfast } from './command-server.ts';
+import { holdfast, start } from './command-server.ts';
 
 const dayMs = 86_400_000;
 const spec = { type: 'note', typeVersion: 1, payload: { contentType: 'application/json', bytes: btoa('1') } };
@@ -211,6 +211,55 @@ describe('holdfast why', () => {
   ])('refuses %j', async (argv, message) => {
     const { code, err } = await command(...argv);
     expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+  });
+
+  it('finds at most 1,000 tasks of a time, and says that there are more', { timeout: 40_000 }, async () => {
+    const of = (batch: number) =>
+      Array.from({ length: 100 }, (_, i) => ({ idempotencyKey: `${batch}-${i}`, spec }));
+    const ids: string[] = [];
+    for (let batch = 0; batch < 11; batch++) {
+      const { results } = await post('TaskService/SubmitTasks', { queue: 'crowd', items: of(batch) });
+      ids.push(results[0].id);
+    }
+    const { acceptedAtMs } = (await command('show', ids[10] ?? '', '--json')).json;
+    const minute = new Date(acceptedAtMs).toISOString().slice(0, 16);
+    const { code, err } = await command('why', '--queue', 'crowd', '--submitted-at', `${minute}Z`);
+    expect([code, err]).toEqual([
+      0,
+      expect.stringMatching(/^(At least )?1,\d00 tasks fit; 20 of them are shown\./),
+    ]);
+  });
+
+  it('does not say whether a task of another tenant exists, by its id, its key, its ordering key or its time', async () => {
+    const id = await submit('secret', '--key', 's-1', '--ordering-key', 'lane-1');
+    const { acceptedAtMs } = (await command('show', id, '--json')).json;
+    const of = ['--tenant', 'acme'] as const;
+    const [known, unknown] = [await command('why', id, ...of), await command('why', '1-zzzz', ...of)];
+    expect([known.code, known.out.replaceAll(id, '')]).toEqual([
+      unknown.code,
+      unknown.out.replaceAll('1-zzzz', ''),
+    ]);
+    expect(known.out).toMatch(/^GONE: There is no such task that you may read/);
+    const ways = [
+      ['--key', 's-1'],
+      ['--ordering-key', 'lane-1'],
+      ['--submitted-at', new Date(acceptedAtMs).toISOString()],
+    ];
+    for (const way of ways) {
+      const { code, json } = await command('why', '--queue', 'secret', ...way, ...of, '--json');
+      expect([code, json.error.reason], way[0]).toEqual([3, 'TASK_NOT_FOUND']);
+    }
+  });
+
+  it('refuses a time that the clocks of this machine showed twice, with its zone and both times', async () => {
+    const url = `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`;
+    const at = ['--submitted-at', '02:30:00', '--date', '2026-10-25', '--url', url];
+    const child = start(['why', ...at], { env: { TZ: 'Europe/Berlin' } });
+    expect(await child.exit).toBe(2);
+    expect(child.err).toContain("02:30:00 came twice on that day in this machine's zone, Europe/Berlin");
+    expect(child.err).toContain(
+      '--submitted-at 2026-10-25T00:30:00.000Z, or --submitted-at 2026-10-25T01:30:00.000Z',
+    );
   });
 
   it('answers NOT_FOUND for a text that is no id, and for a key without a task', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { defineTask, FatalError, handle, typed } from '../../src/index.ts';
+import { defineTask, defineWorker, FatalError, handle, typed } from '../../src/index.ts';
 import { startClientServer } from './client-server.ts';
 import { failureOf, job, kindsOf, working } from './working.ts';
 
@@ -151,5 +151,51 @@ describe('a wait for a result', () => {
       code: 'NOT_FOUND',
       reason: 'TASK_NOT_FOUND',
     });
+  });
+});
+
+describe('an explanation', () => {
+  it('of a task says why it has not completed, and how it ended', async () => {
+    const { client, until, advance } = await startClientServer();
+    const task = await client.submit(job, { n: 1 }, { delay: '1m' });
+    const { at, until: untilAt, ...rest } = await task.explain();
+    expect(rest).toMatchObject({
+      ...{ verdict: 'NOT_DUE', sentence: 'It is scheduled to run in 1 min.', evidence: {}, next: undefined },
+      task: { id: task.id, type: 'job', state: 'scheduled', input: undefined },
+    });
+    expect(Number(untilAt) - Number(at)).toBe(60_000);
+    await client.work(defineWorker({ handlers: [handle(job, ({ n }) => ({ twice: 2 * n }))] }));
+    await advance(61_000);
+    await until(task.result());
+    expect(await client.task(task.id).explain()).toMatchObject({ verdict: 'SUCCEEDED', until: undefined });
+    await expect(client.task('none').explain()).rejects.toMatchObject({ reason: 'TASK_NOT_FOUND' });
+  });
+
+  it('of all unfinished tasks groups those in trouble, and counts the others', async () => {
+    const { client, advance } = await startClientServer();
+    const { id: first } = await client.submit(job, { n: 1 });
+    await client.submit(job, { n: 2 }, { delay: '1m' });
+    await advance(1_000);
+    const { groups, healthy, at, ...rest } = await client.trouble();
+    expect(groups).toMatchObject([
+      {
+        ...{ verdict: 'NO_WORKER', queue: 'default', count: 1, oldestIds: [first] },
+        ...{ since: new Date(Number(at) - 1_000), next: 'holdfast workers --queue default' },
+        sentence: "1 task waits: no worker takes tasks of queue 'default'.",
+      },
+    ]);
+    expect(healthy).toEqual({ NOT_DUE: 1 });
+    expect(rest).toEqual({
+      ...{
+        moreGroups: 0,
+        examined: 2,
+        explained: 2,
+        unexplained: 0,
+        cutQueues: [],
+        areWorkersComplete: true,
+      },
+    });
+    expect((await client.trouble({ queue: 'default' })).groups).toHaveLength(1);
+    await expect(client.trouble({ queue: 'none' })).rejects.toMatchObject({ reason: 'QUEUE_UNKNOWN' });
   });
 });

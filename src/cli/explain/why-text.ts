@@ -7,7 +7,7 @@ import { labelled, table, time } from '../output.ts';
 import { escapeControls } from '../text/escape-controls.ts';
 import { eventJson } from '../text/event-json.ts';
 import { eventKindName, eventWords, taskJson } from '../text/task-text.ts';
-import { attemptsOf } from './attempts.ts';
+import { type TaskTelemetry, telemetryHead, telemetryJson, telemetrySections } from './telemetry-text.ts';
 
 /** A task with its verdict and its newest events, as the command has read them. */
 export interface Explained {
@@ -19,6 +19,7 @@ export interface Explained {
   readonly events: readonly TaskEvent[];
   /** The number of older events, which were not read. */
   readonly earlier: number;
+  readonly telemetry: TaskTelemetry;
 }
 
 /** The largest numbers of events and of attempts on one screen. */
@@ -32,8 +33,8 @@ export function codeOf({ code }: Pick<Verdict, 'code'>): string {
   return verdictCodes[code] ?? 'UNKNOWN';
 }
 
-/** Returns the trace id of a W3C traceparent. */
-function traceIdOf({ traceparent }: Task): string | undefined {
+/** Returns the trace id of the W3C traceparent of a task's submission. */
+export function traceIdOf({ traceparent }: Task): string | undefined {
   return /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent)?.[1];
 }
 
@@ -67,7 +68,8 @@ export function whyJson(explained: Explained): Record<string, unknown> {
       ...eventJson(event, earlier + i),
       waitMs,
     })),
-    attempts: attemptsOf(explained.events, atMs),
+    attempts: explained.telemetry.attempts,
+    ...telemetryJson(explained.telemetry),
   };
 }
 
@@ -76,7 +78,7 @@ function span(ms: bigint, atMs: number): string {
   return `${time(ms)} (${aheadMs > 0 ? `in ${lengthOf(aheadMs)}` : `${lengthOf(-aheadMs)} ago`})`;
 }
 
-function head({ task, verdict, atMs }: Explained): string[] {
+function head({ task, verdict, atMs, telemetry }: Explained): string[] {
   const { spec, queue, idempotencyKey: key } = task;
   const names = [`queue ${queue}`, `type ${spec?.type ?? ''}@${spec?.typeVersion ?? 1}`, key && `key ${key}`];
   const lane = spec?.orderingKey ? `ordering key ${spec.orderingKey}` : '';
@@ -90,7 +92,7 @@ function head({ task, verdict, atMs }: Explained): string[] {
     next: verdict.nextCommand || undefined,
   };
   const lines = Object.entries(fields).flatMap(([name, value]) => (value ? [labelled(name, value)] : []));
-  return [`${codeOf(verdict)}: ${escapeControls(verdict.sentence)}`, ...lines];
+  return [`${codeOf(verdict)}: ${escapeControls(verdict.sentence)}`, ...lines, ...telemetryHead(telemetry)];
 }
 
 function timeline(explained: Explained): string[] {
@@ -108,8 +110,8 @@ function timeline(explained: Explained): string[] {
   return ['', 'timeline', ...more, ...lines, `  ${time(atMs)}  ${sinceLast.padStart(11)}  now`];
 }
 
-function attempts({ events, earlier, atMs, task }: Explained): string[] {
-  const all = attemptsOf(events, atMs);
+function attempts({ earlier, task, telemetry }: Explained): string[] {
+  const all = telemetry.attempts;
   if (all.length === 0) return [];
   const rows = all
     .slice(-shownAttempts)
@@ -126,7 +128,12 @@ function attempts({ events, earlier, atMs, task }: Explained): string[] {
   return ['', title, table(['ATTEMPT', 'WORKER', 'CLAIMED', 'DURATION', 'OUTCOME', 'ERROR'], rows)];
 }
 
-/** Returns one screen about a task: its verdict, its events with the waits between them, and its attempts. */
+/**
+ * Returns one screen about a task: its verdict, its events with the waits between them, its attempts, and the spans and log
+ * lines that back ends have.
+ */
 export function whyText(explained: Explained): string {
-  return [...head(explained), ...timeline(explained), ...attempts(explained)].join('\n');
+  const { telemetry } = explained;
+  const sections = [timeline(explained), attempts(explained), telemetrySections(telemetry)];
+  return [head(explained), ...sections].flat().join('\n');
 }

@@ -8,6 +8,9 @@ import { withServer } from '../connect.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import { labelled, type Output, time } from '../output.ts';
+import { escapeControls } from '../text/escape-controls.ts';
+import { attemptsOf } from './attempts.ts';
+import { readTelemetry } from './backends/read.ts';
 import {
   candidateNotes,
   candidatesJson,
@@ -17,8 +20,10 @@ import {
   tasksOfTime,
   verdictsOf,
 } from './candidates.ts';
+import { traceLinks } from './links.ts';
 import { submittedAt } from './submitted-at.ts';
-import { type Explained, whyJson, whyText } from './why-text.ts';
+import type { TaskTelemetry } from './telemetry-text.ts';
+import { type Explained, traceIdOf, whyJson, whyText } from './why-text.ts';
 
 /** The form of the ids that the engines make. A text of another form was never an id. */
 const idPattern = /^([A-Za-z0-9_-]{22}[.~][0-9a-z]{1,11}|[0-9a-z]{1,11}[-.][0-9a-z]{1,11})$/;
@@ -45,7 +50,34 @@ async function explain(transport: Transport, reference: TaskReference): Promise<
     events.push(...page.events);
     more = page.hasMore && page.events.length > 0 && events.length < mostEvents;
   }
-  return { task, verdict, atMs: Number(atMs), events, earlier };
+  const known = { task, verdict, atMs: Number(atMs), events, earlier };
+  return { ...known, telemetry: await telemetryOf(known) };
+}
+
+/** The time in ms for which the lines of a task may be older or newer than its events, since clocks differ. */
+const aroundMs = 60_000;
+
+/** Reads what back ends know about a task, and makes the links to its trace. */
+async function telemetryOf({
+  task,
+  atMs,
+  events,
+}: Omit<Explained, 'telemetry' | 'verdict'>): Promise<TaskTelemetry> {
+  const clock = systemClock();
+  const traceId = traceIdOf(task);
+  const lines = { taskId: task.id, traceId };
+  const untilMs = Math.min(atMs, Number(task.endedAtMs) || atMs) + aroundMs;
+  const span = { fromMs: Number(task.acceptedAtMs) - aroundMs, untilMs };
+  const { links, faults } =
+    traceId === undefined ? { links: [], faults: [] } : traceLinks(process.env.HOLDFAST_TRACE_LINK, traceId);
+  const found = await readTelemetry(process.env, lines, span, clock);
+  return {
+    ...found,
+    ...lines,
+    faults: [...faults, ...found.faults],
+    links,
+    attempts: attemptsOf(events, atMs),
+  };
 }
 
 /** Prints that a task is not kept. A user who asks for the cause gets this as the answer, not as an error. */
@@ -61,6 +93,7 @@ async function whyOne(transport: Transport, output: Output, reference: TaskRefer
   try {
     const explained = await explain(transport, reference);
     output.result(whyJson(explained), () => whyText(explained));
+    for (const fault of explained.telemetry.faults) output.note(escapeControls(fault));
   } catch (thrown) {
     const { reason } = asHoldfastError(thrown);
     const id = 'id' in reference && idPattern.test(reference.id) ? reference.id : undefined;

@@ -13,6 +13,7 @@ import { type Duration, durationMs } from '../duration.ts';
 import { TaskFailedError } from '../errors.ts';
 import { during, type Presence } from '../presence.ts';
 import type { Transport } from '../transport.ts';
+import { type Explanation, explanationOf } from './explanation.ts';
 import { eventOf, isEnd, type State, statusOf, type TaskEvent, type TaskStatus } from './status.ts';
 import { errorFromWire, type Watches } from './watches.ts';
 
@@ -26,6 +27,19 @@ export interface TaskHandle<R> {
    * @throws HoldfastError NOT_FOUND, reason TASK_NOT_FOUND, if the task does not exist or has expired.
    */
   status(options?: { readonly signal?: AbortSignal }): Promise<TaskStatus>;
+  /**
+   * Explains why the task has not completed, or how it ended: one cause as a code and a sentence, with the times, ids and
+   * workers that show it.
+   *
+   * @throws HoldfastError NOT_FOUND, reason TASK_NOT_FOUND, if the task does not exist or has expired.
+   *
+   * @example
+   * ```ts
+   * const { verdict, sentence, next } = await task.explain();
+   * if (verdict === 'NO_WORKER') console.error(sentence, next);
+   * ```
+   */
+  explain(options?: { readonly signal?: AbortSignal }): Promise<Explanation>;
   /**
    * Waits until the task has ended and returns its result, validated and transformed by the output schema. Waiting is
    * cheap: many waits of one client share a few streams, and a lost connection is restored.
@@ -118,6 +132,15 @@ class Handle<R> implements TaskHandle<R> {
 
   status(options: { readonly signal?: AbortSignal } = {}): Promise<TaskStatus> {
     return this.#read(options.signal, TaskView.FULL);
+  }
+
+  async explain({ signal }: { readonly signal?: AbortSignal } = {}): Promise<Explanation> {
+    const { caller, tenant } = this.#parts;
+    const answer = await caller.call(TaskService.method.explainTask, { id: this.id, tenant }, signal);
+    const explanation = explanationOf(answer);
+    if (explanation === undefined)
+      throw new HoldfastError('INTERNAL', 'BUG', 'The server answered without a verdict.');
+    return explanation;
   }
 
   result(options: { readonly timeout?: Duration; readonly signal?: AbortSignal } = {}): Promise<R> {

@@ -21,6 +21,8 @@ export interface WorkerFact {
   readonly types: readonly HandledType[];
   /** True if the worker can take another task of this type now; undefined if this node does not know it. */
   readonly hasRoom: boolean | undefined;
+  /** How old `hasRoom` is, in ms, if another node has announced it; undefined if it is of now. */
+  readonly roomAgeMs?: number | undefined;
 }
 
 /** A dependency of this node that refuses or fails calls. */

@@ -1,6 +1,6 @@
 import type { Submission } from '../submission/submission.ts';
 import type { ExplainedTask, PauseFact, ThrottleFact } from './facts.ts';
-import { type Trouble, type TroubleTasks, troubleSentence } from './trouble-sentence.ts';
+import { type Trouble, troubleSentence } from './trouble-sentence.ts';
 import type { Verdict, VerdictCode } from './verdict.ts';
 
 /** The number of tasks that a group names. */
@@ -61,9 +61,17 @@ function commonOf(
   }
 }
 
+/** As much of a task as a group keeps: its payload may be large. */
+interface GroupedTask
+  extends Pick<Submission, 'type' | 'typeVersion' | 'orderingKey' | 'acceptedAtMs'>,
+    Pick<Verdict, 'code' | 'sentence' | 'evidence' | 'next'> {
+  readonly id: string;
+  readonly queue: string;
+}
+
 interface Group {
   count: number;
-  oldest: { readonly task: ExplainedTask; readonly verdict: Verdict }[];
+  readonly oldest: GroupedTask[];
   sinceMs: number;
 }
 
@@ -94,12 +102,14 @@ export class TroubleGroups {
     const key = JSON.stringify([code, submission.scope.queue, ...commonOf(submission, verdict)]);
     const group = this.#groups.get(key) ?? { count: 0, oldest: [], sinceMs: nowMs };
     this.#groups.set(key, group);
-    const { acceptedAtMs } = submission;
+    const { type, typeVersion, orderingKey, acceptedAtMs, scope } = submission;
     group.count++;
     group.sinceMs = Math.min(group.sinceMs, verdict.sinceMs ?? acceptedAtMs);
-    const place = group.oldest.findLastIndex((one) => one.task.submission.acceptedAtMs <= acceptedAtMs) + 1;
+    const place = group.oldest.findLastIndex((one) => one.acceptedAtMs <= acceptedAtMs) + 1;
     if (place >= namedTasks) return;
-    group.oldest.splice(place, 0, { task, verdict });
+    const { sentence, evidence, next } = verdict;
+    const kept = { id: task.id, queue: scope.queue, type, typeVersion, orderingKey, acceptedAtMs };
+    group.oldest.splice(place, 0, { ...kept, code, sentence, evidence, next });
     group.oldest.length = Math.min(group.oldest.length, namedTasks);
   }
 
@@ -131,15 +141,12 @@ export class TroubleGroups {
 }
 
 function troubleOf({ count, oldest, sinceMs }: Group, nowMs: number): Trouble {
-  const [first] = oldest as [Group['oldest'][0], ...Group['oldest']];
-  const { type, typeVersion, orderingKey, scope } = first.task.submission;
-  const { queue } = scope;
-  const { code, evidence, next } = first.verdict;
-  const tasks: TroubleTasks = { count, queue, type, typeVersion, orderingKey, sinceMs, nowMs };
+  const [first] = oldest as [GroupedTask, ...GroupedTask[]];
+  const { id, code, queue, evidence, next } = first;
   return {
-    ...{ code, queue, sentence: troubleSentence(first.verdict, tasks), count },
-    ...{ oldestIds: oldest.map(({ task }) => task.id), sinceMs, evidence },
-    next: next === '' ? `holdfast why ${first.task.id}` : next,
+    ...{ code, queue, sentence: troubleSentence(first, { ...first, count, sinceMs, nowMs }), count },
+    ...{ oldestIds: oldest.map((task) => task.id), sinceMs, evidence },
+    next: next === '' ? `holdfast why ${id}` : next,
   };
 }
 

@@ -179,12 +179,14 @@ function busyWorkers(task: ExplainedTask, facts: ExplainFacts): Verdict | undefi
     };
   }
   if (able.length === 0 || able.some(({ hasRoom }) => hasRoom !== false)) return undefined;
-  const sentence = `Every worker that handles the type '${type}' is full (${countOf(able)} of them).`;
+  const ageMs = Math.max(-1, ...able.map(({ roomAgeMs = -1 }) => roomAgeMs));
+  const as = ageMs < 0 ? '' : `, as their servers announced it up to ${lengthOf(ageMs)} ago`;
+  const sentence = `Every worker that handles the type '${type}' is full (${countOf(able)} of them)${as}.`;
   return {
     code: 'WORKERS_FULL',
     sentence,
     sinceMs: readySinceMs(task),
-    evidence: { type, workers: countOf(able) },
+    evidence: { type, workers: countOf(able), ...(ageMs >= 0 && { roomAgeMs: ageMs }) },
     next: `holdfast workers --queue ${scope.queue}`,
   };
 }

@@ -122,6 +122,7 @@ describe('announced workers', () => {
           node: 'sqs',
           unlistedCount: 0,
           polls: false,
+          room: { freeTasks: 1, fullTypes: [], announcedAtMs: expect.any(Number) },
         },
       ],
     });

@@ -52,6 +52,7 @@ function largest(i: number): WorkerView {
     queues: names(limits.workerQueues),
     types: names(limits.workerTypes),
     maxVersions: Array<number>(limits.workerTypes).fill(4_294_967_295),
+    room: { freeTasks: limits.inFlightTasks, fullTypes: names(limits.workerTypes) },
   });
 }
 
@@ -90,6 +91,34 @@ test('a worker of an announcement that does not say how many tasks are reserved 
   const announcement = stored(announcementOf(identity, [worker(0, { inFlight: 3, reserved: 0 })]));
   expect(announcement?.kinds[0]?.named[0]).not.toHaveProperty('reserved');
   expect(announcement && namedWorkersOf(announcement)).toMatchObject([{ inFlight: 3, reserved: 0 }]);
+});
+
+test('a worker announcement says how much room each named worker has, and the unnamed ones of a kind together', () => {
+  const room = (freeTasks: number, fullTypes: readonly string[] = []) => ({ room: { freeTasks, fullTypes } });
+  const types = { types: ['send', 'copy'], maxVersions: [1, 1] };
+  const workers = many(maxNamedWorkers + 2).map((one, i) => ({
+    ...one,
+    ...types,
+    ...room(i, i === 1 ? ['copy'] : []),
+  }));
+  const announcement = stored(announcementOf(identity, workers));
+  const named = announcement === undefined ? [] : namedWorkersOf(announcement);
+  const announcedAtMs = identity.writtenAtMs;
+  expect(named[0]?.room).toEqual({ freeTasks: 0, fullTypes: [], announcedAtMs });
+  expect(named[1]?.room).toEqual({ freeTasks: 1, fullTypes: ['copy'], announcedAtMs });
+  expect(announcement && unnamedWorkersOf(announcement)).toMatchObject([
+    { unlistedCount: 2, room: { freeTasks: 2 * maxNamedWorkers + 1, fullTypes: [], announcedAtMs } },
+  ]);
+});
+
+test('a worker announcement by an earlier version, or of workers that poll, leaves open whether they have room', () => {
+  const mixed = [
+    ...many(maxNamedWorkers + 1),
+    worker(maxNamedWorkers + 1, { room: { freeTasks: 1, fullTypes: [] } }),
+  ];
+  const announcement = stored(announcementOf(identity, mixed));
+  const views = announcement && [...namedWorkersOf(announcement), ...unnamedWorkersOf(announcement)];
+  expect(views?.some((view) => 'room' in view)).toBe(false);
 });
 
 test('a worker announcement fits in one DynamoDB write unit (1 KB) for one worker, and in 6 KB for 1,000 similar workers', () => {

@@ -3,7 +3,7 @@
  * of this file are pure.
  */
 import type { RegistryEntry } from '../../ports/registry.ts';
-import type { WorkerView } from '../service.ts';
+import type { WorkerRoom, WorkerView } from '../service.ts';
 
 export const workersKind = 'worker';
 /**
@@ -16,11 +16,13 @@ export const announcementLastsMs = 180_000;
  * types.
  */
 export const maxNamedWorkers = 50;
+/** The maximum number of full types that an announcement lists of a worker, so that its size stays bounded. */
+export const maxFullTypes = 32;
 /**
  * The size limit of the worker kinds (one per set of queues and types) of an announcement together, in bytes of JSON. The
  * largest kind, 64 queues and 256 types with names of 64 characters, has 25,000 bytes. A named worker has at most 2,000
- * bytes: 255 characters of name and 64 of id, each at most 6 bytes in JSON. So an announcement has less than 262,144 + 50 ×
- * 2,000 + 5,000 = 367,144 bytes; a DynamoDB item may have 409,600 bytes.
+ * bytes: 255 characters of name and 64 of id, each at most 6 bytes in JSON; and its room at most 160. So an announcement has
+ * less than 262,144 + 50 × 2,160 + 5,000 = 375,144 bytes; a DynamoDB item may have 409,600 bytes.
  */
 export const maxKindsBytes = 262_144;
 /**
@@ -33,6 +35,10 @@ const announcementFormat = 2;
 interface NamedWorker extends Pick<WorkerView, 'name' | 'id' | 'inFlight' | 'connectedAtMs'> {
   /** Left out if it is 0, to keep the announcement small. Earlier versions of this format never have it. */
   readonly reserved?: number;
+  /** The number of further tasks that the worker could take. Left out if it polls; earlier versions never have it. */
+  readonly free?: number | undefined;
+  /** The places in the kind's list of types that the worker is full of, at most `maxFullTypes` of them. */
+  readonly full?: readonly number[] | undefined;
 }
 
 /** The workers of a process that handle the same types of the same queues. */
@@ -42,6 +48,8 @@ interface WorkerKind extends Pick<WorkerView, 'tenant' | 'queues' | 'types' | 'm
   /** The number of the process's workers of this kind, listed by name or not. */
   readonly count: number;
   readonly named: readonly NamedWorker[];
+  /** The number of further tasks that the unnamed workers together could take. Left out as `free` of a named worker. */
+  readonly free?: number | undefined;
 }
 
 export interface WorkerAnnouncement {
@@ -74,8 +82,21 @@ function kindKey({ tenant, queues, types, maxVersions, polls }: Omit<WorkerView,
   return JSON.stringify([tenant, queues, types, maxVersions, polls]);
 }
 
-function asNamed({ name, id, inFlight, reserved, connectedAtMs }: WorkerView): NamedWorker {
-  return { name, id, inFlight, ...(reserved > 0 && { reserved }), connectedAtMs };
+function asNamed({ name, id, inFlight, reserved, connectedAtMs, types, room }: WorkerView): NamedWorker {
+  const full = room?.fullTypes.map((type) => types.indexOf(type)).slice(0, maxFullTypes) ?? [];
+  return {
+    ...{ name, id, inFlight, ...(reserved > 0 && { reserved }), connectedAtMs },
+    ...(room !== undefined && { free: room.freeTasks }),
+    ...(full.length > 0 && { full }),
+  };
+}
+
+/** Returns how many further tasks some workers together could take, or undefined if a node has not said it of one of them. */
+function freeOf(workers: readonly WorkerView[]): number | undefined {
+  return workers.reduce<number | undefined>(
+    (sum, { room }) => (sum === undefined || room === undefined ? undefined : sum + room.freeTasks),
+    0,
+  );
 }
 
 /**
@@ -97,10 +118,13 @@ export function announcementOf(
     const [first] = group;
     if (first === undefined) continue;
     const { tenant, queues, types, maxVersions, polls } = first;
+    const unnamed = group.filter((worker) => !named.has(worker));
+    const free = unnamed.length === 0 ? undefined : freeOf(unnamed);
     const kind: WorkerKind = {
       ...{ tenant, queues, types, maxVersions },
       ...(polls && { polls }),
       ...{ count: group.length, named: [] },
+      ...(free !== undefined && { free }),
     };
     bytes += bytesOf(kind);
     if (bytes > maxKindsBytes) break;
@@ -132,9 +156,21 @@ export function isOfOtherVersion(entry: Pick<RegistryEntry, 'value'>, nowMs: num
   return typeof writtenAtMs === 'number' && Math.abs(nowMs - writtenAtMs) < announcementLastsMs;
 }
 
-export function namedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[] {
-  return kinds.flatMap(({ named, count: _count, ...kind }) =>
-    named.map((one) => ({ polls: false, ...kind, reserved: 0, ...one, node, unlistedCount: 0 })),
+function roomOf(
+  { free, full = [] }: Pick<NamedWorker, 'free' | 'full'>,
+  types: readonly string[],
+  announcedAtMs: number,
+): { readonly room?: WorkerRoom } {
+  if (free === undefined) return {};
+  return { room: { freeTasks: free, fullTypes: full.map((place) => types[place] ?? ''), announcedAtMs } };
+}
+
+export function namedWorkersOf({ node, kinds, writtenAtMs }: WorkerAnnouncement): WorkerView[] {
+  return kinds.flatMap(({ named, count: _count, free: _free, ...kind }) =>
+    named.map(({ free, full, ...one }) => ({
+      ...{ polls: false, ...kind, reserved: 0, ...one, node, unlistedCount: 0 },
+      ...roomOf({ free, full }, kind.types, writtenAtMs),
+    })),
   );
 }
 
@@ -142,10 +178,10 @@ export function namedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[
  * Returns one entry with an empty name for each kind (set of queues and types) with workers that the announcement does not
  * list by name; the entry has the number of these workers.
  */
-export function unnamedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[] {
+export function unnamedWorkersOf({ node, kinds, writtenAtMs }: WorkerAnnouncement): WorkerView[] {
   return kinds
     .filter(({ count, named }) => count > named.length)
-    .map(({ count, named, ...kind }) => {
+    .map(({ count, named, free, ...kind }) => {
       const unnamed = {
         name: '',
         id: '',
@@ -154,6 +190,6 @@ export function unnamedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerVie
         connectedAtMs: 0,
         unlistedCount: count - named.length,
       };
-      return { polls: false, ...kind, ...unnamed, node };
+      return { polls: false, ...kind, ...unnamed, node, ...roomOf({ free }, kind.types, writtenAtMs) };
     });
 }

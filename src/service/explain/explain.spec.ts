@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ensureAccepted, item } from '../../../test/fixtures/api-node.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import { memory } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
 import type { DependencyLoad, Overload } from '../../ports/overload.ts';
@@ -63,16 +64,28 @@ describe('the explanation of a task', () => {
     expect(await verdict(next)).toMatchObject({ code: 'WORKERS_FULL', evidence: { workers: 1 } });
   });
 
-  it('knows the workers of other nodes as they are announced, but not whether they have room', async () => {
+  it('knows the workers of other nodes and their room as they are announced, and says how old that is', async () => {
     const { running, start, open, submit, verdict, clock } = await nodeWith(externalMemory);
     const { service: other } = await start('other');
     startRuntime(running, { takesPart: false });
-    open({ types: [{ type: 'note', maxVersion: 1 }], tasks: 0 });
+    const session = open({ types: [{ type: 'note', maxVersion: 1 }], tasks: 0 });
     const id = await submit('a');
     expect(await verdict(id, other)).toMatchObject({ code: 'NO_WORKER' });
     await clock.advance(5_000);
-    expect(await verdict(id, other)).toMatchObject({ code: 'STARTING' });
-    expect(await verdict(id)).toMatchObject({ code: 'WORKERS_FULL' });
+    await clock.advance(3_000);
+    expect(await verdict(id, other)).toMatchObject({
+      code: 'WORKERS_FULL',
+      sentence:
+        "Every worker that handles the type 'note' is full (1 of them), as their servers announced it up to 3 s ago.",
+      evidence: { type: 'note', workers: 1, roomAgeMs: 3_000 },
+    });
+    const own = await verdict(id);
+    expect(own).toMatchObject({ code: 'WORKERS_FULL', evidence: { workers: 1 } });
+    expect(own.evidence).not.toHaveProperty('roomAgeMs');
+    session.close();
+    open({ types: [{ type: 'note', maxVersion: 1, tasks: 0 }], workerId: '2' });
+    await clock.advance(5_000);
+    expect(await verdict(id, other)).toMatchObject({ code: 'WORKERS_FULL', evidence: { roomAgeMs: 3_000 } });
   });
 
   it('says that a worker may be unknown while the announcements cannot be read', async () => {
@@ -132,5 +145,97 @@ describe('the explanation of a task', () => {
     await clock.advance(31_000);
     running.context.leaseGrace.start();
     expect(await verdict(id)).toMatchObject({ code: 'SERVER_GRACE', untilMs: clock.now() + 15_000 });
+  });
+});
+
+describe('the list of trouble', () => {
+  const request = { tenant, queue: undefined, mayRead: () => true };
+
+  it('names a dependency that fails even if no task waits for it, and before all other causes', async () => {
+    let load: Partial<DependencyLoad> = {};
+    const node = await nodeWith(externalMemory, { overload: overloadOf(() => load) });
+    const id = await node.submit('a');
+    load = { state: 'open', troubledSinceMs: node.clock.now(), retryAtMs: node.clock.now() + 1_000 };
+    const waits = { code: 'NO_WORKER', count: 1, oldestIds: [id] };
+    const sentence = 'The table refuses or fails calls: 0 tasks wait.';
+    const fails = { code: 'STORE_THROTTLED', queue: '', count: 0, sinceMs: node.clock.now(), sentence };
+    expect((await node.service.trouble(request)).groups).toMatchObject([fails, waits]);
+    const poll = { tenant, workerName: 'w', workerId: '1', queues: ['q'], types: hello.types };
+    node.running.context.pollers.begin({ ...poll, caller: 'alice' });
+    expect((await node.service.trouble(request)).groups).toMatchObject([
+      {
+        code: 'STORE_THROTTLED',
+        queue: 'q',
+        count: 1,
+        sentence: 'The table refuses or fails calls: 1 task waits.',
+      },
+    ]);
+  });
+
+  it('names a dependency for which the tasks cannot even be read, and says that they were not examined', async () => {
+    let load: Partial<DependencyLoad> = {};
+    const { service, submit, engine } = await nodeWith(externalMemory, { overload: overloadOf(() => load) });
+    await submit('a');
+    engine.store.list = () => Promise.reject(new HoldfastError('UNAVAILABLE', 'STORE_BUSY', 'It fails.'));
+    await expect(service.trouble(request)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    load = { state: 'open' };
+    expect(await service.trouble(request)).toMatchObject({
+      groups: [{ code: 'STORE_THROTTLED', count: 0 }],
+      cutQueues: [{ queue: 'q', examinedUntilMs: undefined }],
+    });
+  });
+
+  it('has the trouble of other queues although a task of one queue is damaged', async () => {
+    const { service, submit, clock, engine } = await nodeWith(externalMemory);
+    await submit('a');
+    await service.submit({ tenant, queue: 'r' }, [item('a')], { notAfterMs: undefined });
+    await clock.settle();
+    const list = engine.store.list.bind(engine.store);
+    engine.store.list = (filter, page) =>
+      filter.queue === 'q'
+        ? Promise.reject(new HoldfastError('DATA_LOSS', 'STORE_CORRUPT', 'A task is damaged.'))
+        : list(filter, page);
+    expect(await service.trouble(request)).toMatchObject({
+      groups: [{ code: 'NO_WORKER', queue: 'r', count: 1 }],
+      cutQueues: [{ queue: 'q' }],
+    });
+    await expect(service.trouble({ ...request, queue: 'q' })).rejects.toMatchObject({ code: 'DATA_LOSS' });
+  });
+
+  it('reads a page of each queue before the second page of any, so that a long queue hides no other one', async () => {
+    const { service, submit, clock, engine } = await nodeWith(externalMemory);
+    for (let i = 0; i < 250; i++) await submit(`k-${i}`);
+    for (const name of ['r', 's'])
+      await service.submit({ tenant, queue: name }, [item('a')], { notAfterMs: undefined });
+    await clock.settle();
+    const pages: string[] = [];
+    const list = engine.store.list.bind(engine.store);
+    engine.store.list = (filter, page) => {
+      pages.push(filter.queue);
+      return list(filter, page);
+    };
+    expect(await service.trouble(request)).toMatchObject({ explained: 252, cutQueues: [] });
+    expect(pages).toEqual(['q', 'r', 's', 'q', 'q']);
+  });
+
+  it('begins no further page after 5 s, and names the queues that it did not finish or begin', async () => {
+    const { service, submit, clock, engine } = await nodeWith(externalMemory);
+    for (let i = 0; i < 101; i++) await submit(`k-${i}`);
+    await service.submit({ tenant, queue: 'r' }, [item('a')], { notAfterMs: undefined });
+    await clock.settle();
+    const list = engine.store.list.bind(engine.store);
+    engine.store.list = async (...args) => {
+      await clock.sleep(5_000);
+      return list(...args);
+    };
+    const listing = service.trouble(request);
+    await clock.advance(5_000);
+    expect(await listing).toMatchObject({
+      explained: 100,
+      cutQueues: [
+        { queue: 'q', examinedUntilMs: expect.any(Number) },
+        { queue: 'r', examinedUntilMs: undefined },
+      ],
+    });
   });
 });

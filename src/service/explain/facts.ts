@@ -16,6 +16,7 @@ const troubledForMs = 2_000;
 /** The time in ms after which SQS counts every message that was sent. */
 const countedAfterMs = 60_000;
 
+const noSpec = new Uint8Array();
 const nobody = { workers: [], areWorkersComplete: false } as const;
 
 /** Returns the dependency that refuses or fails calls of this node now, if there is one. */
@@ -115,13 +116,13 @@ export class FactReader {
     return front === undefined || front.id === snapshot.id || !blocks(front) ? undefined : front;
   }
 
-  /** The first task of a lane need not be read again if it is the task that is explained. */
+  /** The first task of a lane need not be read again if it is the task that is explained. Its payload is not kept. */
   async #readFront(lane: LaneKey, snapshot: Snapshot): Promise<ExplainedTask | undefined> {
     const { store, clock } = this.#context;
     const lowest = await store.lowest(lane);
-    if (lowest === undefined || lowest.id === snapshot.id) return lowest && snapshot;
-    const [front] = await store.read([lowest.id], clock.now());
-    return front;
+    if (lowest === undefined) return undefined;
+    const [front] = lowest.id === snapshot.id ? [snapshot] : await store.read([lowest.id], clock.now());
+    return front && { ...front, submission: { ...front.submission, spec: noSpec } };
   }
 
   /**

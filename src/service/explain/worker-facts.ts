@@ -29,6 +29,16 @@ function roomByWorker({ sessions }: ServiceContext, type: string): ReadonlyMap<s
   return rooms;
 }
 
+/** Returns whether a worker of another node had room for a task of this type when that node announced it. */
+function hasAnnouncedRoom({ room }: WorkerView, type: string): boolean | undefined {
+  return room === undefined ? undefined : room.freeTasks > 0 && !room.fullTypes.includes(type);
+}
+
+/** Returns how long ago another node announced the room of a worker; undefined for a worker of this node. */
+function ageOf({ room }: WorkerView, nowMs: number): number | undefined {
+  return room?.announcedAtMs === undefined ? undefined : Math.max(0, nowMs - room.announcedAtMs);
+}
+
 /**
  * Reads which workers take tasks of a queue, and which of them have room for tasks of a type. The workers are read once, for
  * all submissions that are asked for. A store that does not answer leaves out the workers of other nodes only.
@@ -61,8 +71,11 @@ export class WorkerFactsReader {
   async #read(scope: QueueRef, type: string): Promise<WorkerFacts> {
     const known = await this.#known();
     const rooms = roomByWorker(this.#context, type);
-    const hasRoom = (view: WorkerView): boolean | undefined =>
-      view.polls ? this.#context.pollers.hasRoom(view) : rooms.get(workerKey(view));
+    const nowMs = this.#context.clock.now();
+    const hasRoom = (view: WorkerView): boolean | undefined => {
+      if (view.polls) return this.#context.pollers.hasRoom(view);
+      return rooms.get(workerKey(view)) ?? hasAnnouncedRoom(view, type);
+    };
     const workers = known.workers
       .filter(({ tenant, queues }) => tenant === scope.tenant && queues.includes(scope.queue))
       .map((view) => ({
@@ -70,6 +83,7 @@ export class WorkerFactsReader {
         count: view.unlistedCount || 1,
         types: typesOf(view),
         hasRoom: hasRoom(view),
+        roomAgeMs: ageOf(view, nowMs),
       }));
     return { workers, areWorkersComplete: known.isComplete };
   }

@@ -219,6 +219,8 @@ export class WorkerSession implements Session, LiveSession {
 
   view(inFlight: number): WorkerView {
     const { tenant, workerName, workerId, queues, types } = this.#hello;
+    const isOpen = !this.#isClosed && !this.#isDraining && this.#room.isOpen;
+    const fullTypes = types.filter(({ type }) => !this.#credits.admits(type));
     return {
       tenant,
       name: workerName,
@@ -232,6 +234,10 @@ export class WorkerSession implements Session, LiveSession {
       node: this.#context.node,
       unlistedCount: 0,
       polls: false,
+      room: {
+        freeTasks: isOpen ? Math.max(0, this.#credits.tasks) : 0,
+        fullTypes: fullTypes.map(({ type }) => type),
+      },
     };
   }
 

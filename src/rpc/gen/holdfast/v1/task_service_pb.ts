@@ -1885,7 +1885,7 @@ export const TaskService: GenService<{
   },
   /**
    * Explains the unfinished tasks of the queues that the identity may read, and groups those that are in trouble by their cause. A call
-   * explains about 2,000 unfinished tasks and examines about 10,000 at most, of each queue the newest ones; `cut_queues` names the queues
+   * explains about 2,000 unfinished tasks and examines about 10,000 at most, within about 5 s, of each queue the newest ones; `cut_queues` names the queues
    * that have older tasks. NOT_FOUND, reason QUEUE_UNKNOWN, if the queue that it names does not exist.
    *
    * @generated from rpc holdfast.v1.TaskService.ListTrouble

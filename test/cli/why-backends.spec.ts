@@ -1,0 +1,331 @@
+/** Tests `holdfast why` with stores of traces and log lines: real HTTP servers that answer in the documented forms. */
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { initAuthority } from '../../src/certs/authority.ts';
+import { issue } from '../../src/certs/issue.ts';
+import { type RunningServer, serve } from '../../src/node/node.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { silentLog } from '../../src/ports/log.ts';
+import { holdfast } from './command-server.ts';
+
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const payload = { contentType: 'application/json', bytes: btoa('1') };
+const variables = ['TRACES_URL', 'TRACES_HEADERS', 'TRACES_CA', 'LOGS_URL', 'LOGS_HEADERS', 'TRACE_LINK'];
+let dir: string;
+let serving: RunningServer;
+/** A task whose first attempt failed. */
+let id: string;
+let failedAtMs: number;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'holdfast-backends-'));
+  const free = { host: '127.0.0.1', port: 0, plaintext: true } as const;
+  const store = `file:${join(dir, 'queue.db')}`;
+  serving = await serve({ store, grpc: free, http: free, clock: systemClock(), log: silentLog });
+  const spec = { type: 'pdf', typeVersion: 1, payload };
+  const retry = { maxAttempts: 5, baseMs: 600_000, factor: 2, maxMs: 600_000 };
+  const item = {
+    idempotencyKey: 'k',
+    spec,
+    options: { retry },
+    traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+  };
+  ({ id } = (await post('TaskService/SubmitTask', { queue: 'mail', item })).task);
+  const worker = { workerName: 'crawler', workerId: '7', queues: ['mail'], types: [{ type: 'pdf' }] };
+  const { tasks } = await post('WorkerService/ClaimTasks', worker);
+  const failure = { reason: 'FAIL_REASON_RETRY', message: 'no route to host', errorType: 'ConnectError' };
+  await post('WorkerService/FailTask', { lease: tasks[0].lease, ...failure });
+  failedAtMs = Date.now();
+});
+afterAll(async () => {
+  await serving.close(0);
+  rmSync(dir, { recursive: true, force: true });
+});
+afterEach(() => {
+  for (const name of variables) delete process.env[`HOLDFAST_${name}`];
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: the answer is JSON, and each test names the fields that it expects
+async function post(method: string, request: object): Promise<any> {
+  const url = `http://127.0.0.1:${serving.listening.httpPort}/holdfast.v1.${method}`;
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(request) });
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}
+
+function why(env: Readonly<Record<string, string>>, ...argv: readonly string[]) {
+  for (const [name, value] of Object.entries(env)) process.env[`HOLDFAST_${name}`] = value;
+  return holdfast(
+    'why',
+    id,
+    ...argv,
+    '--url',
+    `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`,
+  );
+}
+
+interface Seen {
+  readonly request: IncomingMessage;
+  readonly body: string;
+}
+
+interface Backend {
+  readonly url: string;
+  readonly seen: Seen[];
+}
+
+type Answer = (seen: Seen) => { readonly status?: number; readonly body: string } | undefined;
+
+/** Starts an HTTP server on a free port of loopback. It leaves a request open for which there is no answer. */
+async function backend(
+  answer: Answer,
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<Backend> {
+  const seen: Seen[] = [];
+  const listener: RequestListener = (request, response) => {
+    let body = '';
+    request.setEncoding('utf8');
+    request.on('data', (chunk: string) => (body += chunk));
+    request.on('end', () => {
+      seen.push({ request, body });
+      const answered = answer({ request, body });
+      if (answered !== undefined) response.writeHead(answered.status ?? 200).end(answered.body);
+    });
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const scheme = tls === undefined ? 'http' : 'https';
+  return { url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
+
+const nanos = (ms: number): string => `${ms}000000`;
+const attribute = (key: string, stringValue: string) => ({ key, value: { stringValue } });
+
+/** The spans of a trace as OTLP JSON: a submission, and an attempt that failed. */
+function resourceSpans(): object[] {
+  const submit = {
+    ...{ traceId, spanId: 'aa', name: 'submit mail', startTimeUnixNano: nanos(failedAtMs - 100) },
+    ...{ endTimeUnixNano: nanos(failedAtMs - 90), status: {} },
+  };
+  const attempt = {
+    ...{ traceId, spanId: 'bb', parentSpanId: 'aa', name: 'process mail' },
+    ...{ startTimeUnixNano: nanos(failedAtMs - 50), endTimeUnixNano: nanos(failedAtMs) },
+    status: { code: 2 },
+    events: [{ name: 'exception', attributes: [attribute('exception.message', 'no route to host')] }],
+  };
+  const of = (service: string, span: object) => ({
+    resource: { attributes: [attribute('service.name', service)] },
+    scopeSpans: [{ scope: { name: 'holdfast' }, spans: [span] }],
+  });
+  return [of('crawler', attempt), of('api', submit)];
+}
+
+const jsonLine = (more: object) => JSON.stringify(more);
+const isoAt = (ms: number): string => new Date(ms).toISOString();
+
+/** Lines as VictoriaLogs keeps them: one of the attempt that failed, one about another error, and one of no error. */
+function victoriaLines(): string {
+  const lines = [
+    {
+      _time: isoAt(failedAtMs - 20),
+      _msg: 'attempt began',
+      severity_text: 'INFO',
+      'service.name': 'crawler',
+    },
+    {
+      ...{ _time: isoAt(failedAtMs), _msg: 'attempt failed: no route to host', severity_text: 'ERROR' },
+      ...{ 'service.name': 'crawler', task_id: id, attempt: '1' },
+    },
+    { _time: isoAt(failedAtMs + 500), _msg: 'slow disk', severity_text: 'WARN', 'service.name': 'api' },
+  ];
+  return lines.map(jsonLine).join('\n');
+}
+
+describe('holdfast why', () => {
+  it('prints the links of the configured templates and the queries to paste, without any back end', async () => {
+    const grafana = 'https://grafana.example/explore?left={%22query%22:%22{traceId}%22}';
+    const TRACE_LINK = `jaeger=http://127.0.0.1:16686/trace/{traceId} ${grafana} ftp://x/{traceId} http://no-id`;
+    const { code, out, err } = await why({ TRACE_LINK });
+    expect(code).toBe(0);
+    expect(out).toMatch(new RegExp(`^link +jaeger http://127\\.0\\.0\\.1:16686/trace/${traceId}$`, 'm'));
+    expect(out).toContain(
+      `grafana.example https://grafana.example/explore?left={%22query%22:%22${traceId}%22}`,
+    );
+    expect(out).toContain(`{service_name=~".+"} | task_id="${id}" or trace_id="${traceId}"`);
+    expect(out).toContain(`task_id:="${id}" or trace_id:="${traceId}"`);
+    expect(err).toContain("HOLDFAST_TRACE_LINK: 'ftp://x/{traceId}' is no template");
+    expect(err).toContain("HOLDFAST_TRACE_LINK: 'http://no-id' is no template");
+    const { json } = await why({}, '--json');
+    expect(json.links[0]).toEqual({ name: 'jaeger', url: `http://127.0.0.1:16686/trace/${traceId}` });
+    expect(json.spans).toBeUndefined();
+  });
+
+  it.each([
+    ['jaeger', '/api/v3/traces/', () => ({ result: { resourceSpans: resourceSpans() } })],
+    ['tempo', '/api/v2/traces/', () => ({ trace: { resourceSpans: resourceSpans() }, metrics: {} })],
+  ])('shows the spans of a trace from %s, and names the one that failed', async (kind, path, answer) => {
+    const traces = await backend(() => ({ body: JSON.stringify(answer()) }));
+    const env = {
+      TRACES_URL: `${kind}+${traces.url}/`,
+      TRACES_HEADERS: 'authorization=Bearer%20abc, x-scope-orgid=7',
+    };
+    const { code, out, err } = await why(env);
+    expect([code, err]).toEqual([0, '']);
+    expect(traces.seen.map(({ request }) => request.url)).toEqual([`${path}${traceId}`]);
+    const [{ request } = { request: undefined }] = traces.seen;
+    expect(request?.headers).toMatchObject({ authorization: 'Bearer abc', 'x-scope-orgid': '7' });
+    expect(out).toMatch(/^culprit +\S+Z crawler span: process mail: no route to host$/m);
+    expect(out).toMatch(/^ {2}\S+Z {2}submit mail \(api\) 10 ms$/m);
+    expect(out).toMatch(/^ {2}\S+Z {4}process mail \(crawler\) 50 ms {2}ERROR: no route to host$/m);
+    expect(out.split('\n').length).toBeLessThan(35);
+  });
+
+  it('shows the lines of VictoriaLogs, and names the error line of the last failed attempt', async () => {
+    const logs = await backend(() => ({ body: victoriaLines() }));
+    const { out, err } = await why({ LOGS_URL: logs.url });
+    expect(err).toBe('');
+    const [{ request, body } = { request: undefined, body: '' }] = logs.seen;
+    expect([request?.method, request?.url]).toEqual(['POST', '/select/logsql/query']);
+    const form = new URLSearchParams(body);
+    expect(form.get('query')).toBe(
+      `task_id:="${id}" or trace_id:="${traceId}" | sort by (_time desc) | limit 200`,
+    );
+    expect(Date.parse(form.get('start') ?? '')).toBeLessThan(failedAtMs);
+    expect(Date.parse(form.get('end') ?? '')).toBeGreaterThan(failedAtMs);
+    expect(out).toMatch(/^culprit +\S+Z crawler log: attempt failed: no route to host$/m);
+    expect(out).toMatch(/^ {2}\S+Z {2}warn {2}api {2}slow disk$/m);
+  });
+
+  it('shows the lines of Loki, from JSON lines and from structured metadata', async () => {
+    const pino = { level: 50, msg: 'attempt failed', err: { message: 'no route to host' }, attempt: 1 };
+    const result = [
+      {
+        stream: { service_name: 'crawler' },
+        values: [
+          [nanos(failedAtMs), JSON.stringify(pino)],
+          [nanos(failedAtMs - 20), 'attempt began', { structuredMetadata: { detected_level: 'info' } }],
+        ],
+      },
+    ];
+    const logs = await backend(() => ({
+      body: JSON.stringify({ status: 'success', data: { resultType: 'streams', result } }),
+    }));
+    const { json } = await why({ LOGS_URL: `loki+${logs.url}` }, '--json');
+    const url = new URL(logs.seen[0]?.request.url ?? '', logs.url);
+    expect(url.pathname).toBe('/loki/api/v1/query_range');
+    expect(url.searchParams.get('query')).toBe(json.queries.logql);
+    expect(url.searchParams.get('direction')).toBe('backward');
+    expect(Number(url.searchParams.get('start')) / 1e6).toBeLessThan(failedAtMs);
+    expect(json.lines).toEqual([
+      { atMs: failedAtMs - 20, level: 'info', text: 'attempt began', service: 'crawler' },
+      {
+        ...{ atMs: failedAtMs, level: 'error', text: 'attempt failed: no route to host' },
+        ...{ service: 'crawler', attempt: 1 },
+      },
+    ]);
+    expect(json.culprit).toMatchObject({ from: 'log', text: 'attempt failed: no route to host' });
+  });
+
+  it('prefers the error line of the failed attempt to its span and to errors of other attempts', async () => {
+    const traces = await backend(() => ({
+      body: JSON.stringify({ result: { resourceSpans: resourceSpans() } }),
+    }));
+    const later = {
+      _time: isoAt(failedAtMs + 90_000),
+      _msg: 'no route to host',
+      level: 'error',
+      attempt: '2',
+    };
+    const logs = await backend(() => ({ body: `${victoriaLines()}\n${jsonLine(later)}\n` }));
+    const { json } = await why({ TRACES_URL: traces.url, LOGS_URL: logs.url }, '--json');
+    expect(json.culprit).toMatchObject({ from: 'log', text: 'attempt failed: no route to host' });
+    expect(json.spans).toHaveLength(2);
+  });
+
+  const large = 'x'.repeat(5_000_000);
+  const badAnswers: readonly (readonly [what: string, answer: Answer, sentence: string])[] = [
+    ['answers with an error', () => ({ status: 500, body: 'boom\nmore' }), 'answered with status 500: boom.'],
+    ['redirects', () => ({ status: 302, body: '' }), 'answered with status 302.'],
+    ['answers with no JSON', () => ({ body: '<html>' }), 'answered with a text that is no JSON.'],
+    ['answers with too much', () => ({ body: large }), 'answered with more than 4 MiB.'],
+    ['does not answer', () => undefined, 'did not answer within 2 s.'],
+  ];
+  it.each(badAnswers)(
+    'says in one line that a back end %s, and answers all the same',
+    async (_, answer, sentence) => {
+      const { url } = await backend(answer);
+      const { code, out, err } = await why({ TRACES_URL: url, LOGS_URL: `loki+${url}` });
+      expect(code).toBe(0);
+      expect(out).toMatch(/^BACKOFF: /);
+      expect(err.split('\n').sort()).toEqual([
+        '',
+        `jaeger at ${url} ${sentence}`,
+        `loki at ${url} ${sentence}`,
+      ]);
+    },
+  );
+
+  it('says in one line that a back end is down, without the password in its address', async () => {
+    const { code, err } = await why({ TRACES_URL: 'tempo+http://ann:secret@127.0.0.1:1' });
+    expect([code, err]).toEqual([0, 'tempo at http://127.0.0.1:1 cannot be reached (ECONNREFUSED).\n']);
+  });
+
+  it('trusts the authority that the environment names, and no other one', async () => {
+    const authority = join(dir, 'ca');
+    await initAuthority(authority, Date.now());
+    const of = { kind: 'server', name: 'traces', hosts: ['127.0.0.1'] } as const;
+    const files = await issue(authority, of, Date.now());
+    const tls = { key: readFileSync(files.key, 'utf8'), cert: readFileSync(files.cert, 'utf8') };
+    const { url } = await backend(() => ({ body: '{"result":{"resourceSpans":[]}}' }), tls);
+    expect((await why({ TRACES_URL: url }, '--json')).json.backendFaults).toEqual([
+      expect.stringMatching(/^jaeger at \S+ cannot be reached \(\w+\)\.$/),
+    ]);
+    const TRACES_CA = files.ca;
+    expect((await why({ TRACES_URL: url, TRACES_CA }, '--json')).json.backendFaults).toEqual([]);
+  });
+
+  it('has no spans if the store of traces does not know the trace', async () => {
+    const { url } = await backend(() => ({ status: 404, body: '{"error":{"message":"trace not found"}}' }));
+    expect((await why({ TRACES_URL: url }, '--json')).json).toMatchObject({ spans: [], backendFaults: [] });
+  });
+
+  it.each([
+    ['TRACES_URL', 'zipkin+http://x', 'HOLDFAST_TRACES_URL is no address of a back end.'],
+    ['LOGS_URL', 'nowhere', 'HOLDFAST_LOGS_URL is no address of a back end.'],
+    ['TRACES_HEADERS', 'secret', 'HOLDFAST_TRACES_HEADERS is no list of headers.'],
+    ['TRACES_HEADERS', 'a=%0asecret', 'HOLDFAST_TRACES_HEADERS is no list of headers.'],
+    ['TRACES_CA', '/none/ca.pem', 'HOLDFAST_TRACES_CA names a file that cannot be read'],
+  ])('says in one line that %s=%s is wrong, and answers all the same', async (name, value, sentence) => {
+    const { code, err } = await why({ TRACES_URL: 'http://127.0.0.1:1', [name]: value });
+    expect(code).toBe(0);
+    expect(err).toContain(sentence);
+    expect(err).not.toContain('secret');
+  });
+
+  it('lets hostile answers neither fail the command nor reach the terminal', async () => {
+    const hostile = [
+      {
+        resource: 7,
+        scopeSpans: [{ spans: [null, { name: '\u001b[2J', status: { code: 2, message: '\u001b]0;x' } }] }],
+      },
+    ];
+    const traces = await backend(() => ({ body: JSON.stringify({ result: { resourceSpans: hostile } }) }));
+    const logs = await backend(() => ({
+      body: '7\n{"_time":"never","_msg":"\\u001b[31m","level":{}}\nnull',
+    }));
+    const { code, out, err } = await why({ TRACES_URL: traces.url, LOGS_URL: logs.url });
+    expect([code, err]).toEqual([0, '']);
+    expect(out).not.toContain('\u001b');
+  });
+});
