@@ -1,34 +1,21 @@
 /** Checks the runbooks: one for each alert, with queries that name what exists and commands that exist. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { parser as logQl } from '@grafana/lezer-logql';
 import { parser as traceQl } from '@grafana/lezer-traceql';
 import { describe, expect, it } from 'vitest';
 import { objectiveGroups, operationalGroups, standardOptions } from '../../scripts/rules/files.ts';
-import { runbookFolder, runbookOf } from '../../scripts/rules/runbooks.ts';
+import { runbookOf } from '../../scripts/rules/runbooks.ts';
 import { holdfast } from '../cli/command-server.ts';
 import { knownSeries } from './known-series.ts';
 import { offencesOf } from './offences.ts';
+import { blocksOf, folder, ofLanguage, pages, textOf } from './runbook-pages.ts';
 
-const folder = new URL(`../../${runbookFolder}/`, import.meta.url);
 const rules = [...objectiveGroups(standardOptions), ...operationalGroups(standardOptions)].flatMap(
   (group) => group.rules,
 );
 const alerts = new Map(
   rules.flatMap(({ alert, labels }) => (alert === undefined ? [] : [[alert, labels?.severity ?? '']])),
 );
-const pages = readdirSync(folder).filter((name) => name !== 'README.md');
-const textOf = (page: string): string => readFileSync(new URL(page, folder), 'utf8');
-
-/** The blocks of code of a page, with their languages, in order. */
-function blocksOf(page: string): readonly { readonly language: string; readonly code: string }[] {
-  return [...textOf(page).matchAll(/^```(\w+)\n(.*?)\n```$/gms)].map(([, language = '', code = '']) => ({
-    language,
-    code,
-  }));
-}
-
-const ofLanguage = (page: string, language: string): string[] =>
-  blocksOf(page).flatMap((block) => (block.language === language ? [block.code] : []));
 
 it('every alert has a runbook, every runbook an alert, and the list of runbooks has each with its severity', () => {
   expect([...pages].sort()).toEqual([...alerts.keys()].map(runbookOf).sort());

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { objectiveGroups, standardOptions, yamlText } from '../../../scripts/rules/files.ts';
 import { windowText } from '../../../src/core/objectives/window-text.ts';
+import { ofLanguage, pages } from '../../observability/runbook-pages.ts';
 import { type Program, startProgram, until } from './programs.ts';
 
 export const factor = 60;
@@ -31,6 +32,8 @@ export interface DrillTimes {
   readonly resolvedMs: number;
   /** The output of `holdfast slo` while the alert fired. */
   readonly standing: string;
+  /** How many PromQL texts of the runbooks Prometheus evaluated, and the errors of those that it refused. */
+  readonly queries: { readonly count: number; readonly errors: readonly string[] };
 }
 
 interface Notice {
@@ -180,6 +183,7 @@ export async function runDrill(say: (line: string) => void): Promise<DrillTimes>
     const fired = await until('FastBudgetBurn fires', 30_000, noticeOf('firing', stoppedMs));
     say(`the webhook got "firing" after ${seconds(fired.atMs - stoppedMs)}`);
     const standing = printedStanding(base);
+    const queries = await runRunbookQueries(base);
 
     server = await serve();
     const backMs = performance.now();
@@ -191,6 +195,7 @@ export async function runDrill(say: (line: string) => void): Promise<DrillTimes>
       outageMs: backMs - stoppedMs,
       resolvedMs: resolved.atMs - backMs,
       standing,
+      queries,
     };
   } finally {
     await Promise.all([...programs].map((program) => program.end('SIGKILL')));
@@ -204,6 +209,21 @@ async function firing(base: string): Promise<number> {
   const answer = await fetch(`${base}/api/v1/query?query=${encodeURIComponent(query)}`);
   const { data } = (await answer.json()) as { data: { result: { value: [number, string] }[] } };
   return Number(data.result[0]?.value[1]);
+}
+
+/** Evaluates every PromQL text of the runbooks, which the parser of the tests knows by its syntax alone. */
+async function runRunbookQueries(base: string): Promise<DrillTimes['queries']> {
+  const texts = pages.flatMap((page) => ofLanguage(page, 'promql'));
+  const errors: string[] = [];
+  for (const query of texts) {
+    const answer = await fetch(`${base}/api/v1/query`, {
+      method: 'POST',
+      body: new URLSearchParams({ query }),
+    });
+    const { status, error } = (await answer.json()) as { status: string; error?: string };
+    if (status !== 'success') errors.push(`${query}: ${error}`);
+  }
+  return { count: texts.length, errors };
 }
 
 /** Runs `holdfast slo` against this Prometheus and returns what it prints. */

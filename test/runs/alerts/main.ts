@@ -35,6 +35,7 @@ console.log(`promtool: cases=${alertCases.length} failed=${failed}`);
 
 console.log(`\nlive drill, all lengths of the rules divided by ${factor}:`);
 let isResolved = false;
+let areQueriesGood = false;
 let isFired = false;
 try {
   const times = await runDrill((line) => {
@@ -43,6 +44,10 @@ try {
   });
   isResolved = true;
   console.log(`\n${times.standing}\n`);
+  const { count, errors } = times.queries;
+  areQueriesGood = count > 0 && errors.length === 0;
+  for (const error of errors) console.log(`✗ ${error}`);
+  console.log(`PromQL of the runbooks, evaluated by Prometheus: queries=${count} failed=${errors.length}`);
   console.log(
     `outage ${seconds(times.outageMs)}, fired after ${seconds(times.firedMs)}, resolved ${seconds(times.resolvedMs)} after the return`,
   );
@@ -51,4 +56,4 @@ try {
 }
 const word = (isTrue: boolean): string => (isTrue ? 'yes' : 'no');
 console.log(`alerts: fired=${word(isFired)} resolved=${word(isResolved)}`);
-process.exit(failed === 0 && isFired && isResolved ? 0 : 1);
+process.exit(failed === 0 && areQueriesGood && isFired && isResolved ? 0 : 1);
