@@ -35,6 +35,8 @@ const slots = 'holdfast_canary_slots_total';
 const waited = 'holdfast_task_wait_duration_seconds';
 const lasted = 'holdfast_task_duration_seconds';
 const free = 'holdfast_worker_slots{state="free"}';
+const present = 'holdfast:canary_present:bool';
+const late = 'holdfast:late_starts:rate1m';
 
 /**
  * With fewer events than these in a window, the ratio is computed as if there were so many: one bad task of three in a
@@ -45,43 +47,61 @@ const fewest: Readonly<Record<'start-latency' | 'completion', number>> = {
   completion: 1_000,
 };
 
-/** Returns the indicator of an objective. */
-export function indicatorOf(name: ObjectiveName, length: Lengths): Indicator {
-  return indicators[name](length);
+/** The series from which the indicators follow, recorded at every evaluation. */
+export function inputs(length: Lengths): readonly { readonly record: string; readonly expr: string }[] {
+  const minute = length(minuteMs);
+  return [
+    // 1 while the counts of a canary are there, 0 from when they are gone. Its mean over a window is the part of the window
+    // with a canary. It begins with the first canary, so that the time before counts for no window.
+    { record: present, expr: `count(${slots}) > bool 0 or ${present} * 0` },
+    // Late starts a second. Those of a time in which all slots of all scraped workers are in use are no errors.
+    {
+      record: late,
+      expr: `(
+  sum(rate(${waited}_count{${ofUsers}}[${minute}]))
+  - sum(rate(${waited}_bucket{${ofUsers},${bucketOf(startWithinMs)}}[${minute}]))
+) unless on () (sum(${free}) == 0)
+or vector(0)`,
+    },
+  ];
 }
 
-const indicators: Readonly<Record<ObjectiveName, (length: Lengths) => Indicator>> = {
-  // The share of good slots, times the share of the window in which the canary's counts were there. Without any count
+/** Returns the indicator of an objective. */
+export function indicatorOf(name: ObjectiveName): Indicator {
+  return indicators[name];
+}
+
+const waitedIn = `${waited}_count{${ofUsers}}[${windowWord}]`;
+
+const indicators: Readonly<Record<ObjectiveName, Indicator>> = {
+  // The share of good slots, times the part of the window in which the canary's counts were there. Without any count
   // everything is bad.
-  'api-availability': (length) => ({
+  'api-availability': {
     ratio: `1 - (
   (
     sum(increase(${slots}{result="good"}[${windowWord}]))
     / sum(increase(${slots}[${windowWord}]))
-    * count_over_time((sum(${slots}))[${windowWord}:${length(10_000)}])
-    / count_over_time(vector(1)[${windowWord}:${length(10_000)}])
+    * avg_over_time(${present}[${windowWord}])
   ) >= 0
   or vector(0)
 )`,
-  }),
-  // Late starts of minutes in which all slots of all scraped workers were in use are no errors.
-  'start-latency': (length) => ({
-    errors: `sum_over_time((
-  (
-    sum(increase(${waited}_count{${ofUsers}}[${length(minuteMs)}]))
-    - sum(increase(${waited}_bucket{${ofUsers},${bucketOf(startWithinMs)}}[${length(minuteMs)}]))
-  ) unless on () (sum(${free}) == 0)
-)[${windowWord}:${length(minuteMs)}]) or vector(0)`,
+  },
+  // The quotient of increase and rate is the length of the window.
+  'start-latency': {
+    errors: `(
+  avg_over_time(${late}[${windowWord}])
+  * sum(increase(${waitedIn})) / sum(rate(${waitedIn}))
+) >= 0 or vector(0)`,
     total: totalOf(`${waited}_count`, fewest['start-latency']),
-  }),
-  completion: () => ({
+  },
+  completion: {
     errors: `(
   sum(increase(${lasted}_count{${ofUsers}}[${windowWord}]))
   - sum(increase(${lasted}_bucket{${ofUsers},${bucketOf(endWithinMs)}}[${windowWord}]))
   + (sum(increase(holdfast_task_ended_total{${ofUsers},outcome="dead",reason="deadline"}[${windowWord}])) or vector(0))
 ) or vector(0)`,
     total: totalOf(`${lasted}_count`, fewest.completion),
-  }),
+  },
 };
 
 function totalOf(counter: string, least: number): string {

@@ -4,6 +4,7 @@ import { burnAlerts, objectives } from '../../src/core/objectives/objectives.ts'
 import { windowText } from '../../src/core/objectives/window-text.ts';
 import { type AlertDefinition, indicatorOf, operationalAlerts } from './definition.ts';
 import {
+  inputRules,
   objectiveRules,
   percentOf,
   type Rule,
@@ -46,7 +47,7 @@ export function operationalRule(alert: AlertDefinition, { runbook }: RuleOptions
 }
 
 /** Returns the specification of the objectives in the form of sloth, `prometheus/v1`. */
-function slothSpecification({ length, runbook }: RuleOptions): unknown {
+function slothSpecification({ runbook }: RuleOptions): unknown {
   const severities = burnAlerts.map(({ name, severity }) => [
     `${severity}_alert`,
     { labels: { severity }, annotations: { runbook_url: runbook(name) } },
@@ -55,7 +56,7 @@ function slothSpecification({ length, runbook }: RuleOptions): unknown {
     version: 'prometheus/v1',
     service,
     slos: objectives.map((objective) => {
-      const indicator = indicatorOf(objective.name, length);
+      const indicator = indicatorOf(objective.name);
       return {
         name: objective.name,
         objective: percentOf(objective),
@@ -71,11 +72,12 @@ function slothSpecification({ length, runbook }: RuleOptions): unknown {
 }
 
 const ofSloth = `${note}
+ It needs the group holdfast-objective-inputs of rules/objectives.rules.yml.
  Sloth gives the fast and the slow alert of an objective the same name. The rules in rules/objectives.rules.yml, which are
  otherwise those that sloth makes of this file, name them FastBudgetBurn and SlowBudgetBurn.`;
 
 export function objectiveGroups(options: RuleOptions): readonly RuleGroup[] {
-  return objectives.flatMap((objective) => objectiveRules(objective, options));
+  return [inputRules(options), ...objectives.flatMap((objective) => objectiveRules(objective, options))];
 }
 
 export function operationalGroups(options: RuleOptions): readonly RuleGroup[] {

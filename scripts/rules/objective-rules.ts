@@ -7,7 +7,7 @@ import {
   windowsMs,
 } from '../../src/core/objectives/objectives.ts';
 import { windowText } from '../../src/core/objectives/window-text.ts';
-import { indicatorOf, type Lengths, windowWord } from './definition.ts';
+import { indicatorOf, inputs, type Lengths, windowWord } from './definition.ts';
 
 export const service = 'holdfast';
 const period = windowText(periodMs);
@@ -54,8 +54,8 @@ export function percentOf({ targetPpm }: Objective): number {
 }
 
 /** Returns the query of the share of bad events, with sloth's word for the window. */
-export function ratioQuery(objective: Objective, length: Lengths): string {
-  const indicator = indicatorOf(objective.name, length);
+function ratioQuery(objective: Objective): string {
+  const indicator = indicatorOf(objective.name);
   if ('ratio' in indicator) return indicator.ratio;
   return `(\n${indicator.errors}\n)\n/\n(\n${indicator.total}\n)`;
 }
@@ -64,7 +64,7 @@ function recordings(objective: Objective, { length }: RuleOptions): RuleGroup {
   const labels = labelsOf(objective);
   const windows = [...new Set(windowsMs)].map((ms) => ({
     record: `slo:sli_error:ratio_rate${windowText(ms)}`,
-    expr: ratioQuery(objective, length).replaceAll(windowWord, length(ms)),
+    expr: ratioQuery(objective).replaceAll(windowWord, length(ms)),
     labels: { ...labels, sloth_window: windowText(ms) },
   }));
   const ofFiveMinutes = `slo:sli_error:ratio_rate5m${selectorOf(objective)}[${length(periodMs)}]`;
@@ -139,6 +139,11 @@ function alerts(objective: Objective, options: RuleOptions): RuleGroup {
     name: `sloth-slo-alerts-${idOf(objective)}`,
     rules: burnAlerts.map((alert) => alertRule(objective, alert, options)),
   };
+}
+
+/** Returns the group of the series from which the indicators follow. */
+export function inputRules({ length }: RuleOptions): RuleGroup {
+  return { name: 'holdfast-objective-inputs', rules: inputs(length) };
 }
 
 /** Returns the three groups of rules of an objective, in sloth's order. */

@@ -1,0 +1,77 @@
+/** Checks the runbooks: one for each alert, with queries that name what exists and commands that exist. */
+import { existsSync } from 'node:fs';
+import { parser as logQl } from '@grafana/lezer-logql';
+import { parser as traceQl } from '@grafana/lezer-traceql';
+import { describe, expect, it } from 'vitest';
+import { objectiveGroups, operationalGroups, standardOptions } from '../../scripts/rules/files.ts';
+import { runbookOf } from '../../scripts/rules/runbooks.ts';
+import { holdfast } from '../cli/command-server.ts';
+import { knownSeries } from './known-series.ts';
+import { offencesOf } from './offences.ts';
+import { blocksOf, folder, ofLanguage, pages, textOf } from './runbook-pages.ts';
+
+const rules = [...objectiveGroups(standardOptions), ...operationalGroups(standardOptions)].flatMap(
+  (group) => group.rules,
+);
+const alerts = new Map(
+  rules.flatMap(({ alert, labels }) => (alert === undefined ? [] : [[alert, labels?.severity ?? '']])),
+);
+
+it('every alert has a runbook, every runbook an alert, and the list of runbooks has each with its severity', () => {
+  expect([...pages].sort()).toEqual([...alerts.keys()].map(runbookOf).sort());
+  for (const { alert = '', annotations } of rules.filter((rule) => rule.alert !== undefined)) {
+    expect(existsSync(new URL(`../../${annotations?.runbook_url}`, import.meta.url)), alert).toBe(true);
+  }
+  const list = textOf('README.md');
+  for (const [alert, severity] of alerts) {
+    expect(textOf(runbookOf(alert))).toMatch(new RegExp(`^# ${alert}\n`));
+    expect(list).toContain(`| [${alert}](${runbookOf(alert)}) | ${severity} |`);
+  }
+});
+
+describe.each(pages)('the runbook %s', (page) => {
+  it('says what users feel, the queries in order, how to decide, and the commands', () => {
+    expect([...textOf(page).matchAll(/^## (.*)$/gm)].map(([, title]) => title)).toEqual([
+      'What users feel',
+      'Queries, in order',
+      'Decide',
+      'Commands',
+    ]);
+  });
+
+  it('has PromQL with series, labels and values that exist', async () => {
+    const known = await knownSeries();
+    const queries = ofLanguage(page, 'promql');
+    expect(queries.length).toBeGreaterThan(0);
+    expect(queries.flatMap((query) => offencesOf(query, known).map((one) => `${query}: ${one}`))).toEqual([]);
+  });
+
+  it('has each LogQL beside its LogsQL, each TraceQL beside its path of Jaeger, and both parse', () => {
+    const twins = { logsql: 'logql', jaeger: 'traceql' } as const;
+    const languages = blocksOf(page).map(({ language }) => language);
+    for (const [first, second] of Object.entries(twins)) {
+      const follow = languages.flatMap((language, i) => (language === first ? [languages[i + 1]] : []));
+      expect(follow).toEqual(languages.filter((language) => language === second));
+    }
+    for (const query of ofLanguage(page, 'logql')) logQl.configure({ strict: true }).parse(query);
+    for (const query of ofLanguage(page, 'traceql')) traceQl.configure({ strict: true }).parse(query);
+    for (const path of ofLanguage(page, 'jaeger')) {
+      const { searchParams } = new URL(path, 'http://jaeger');
+      expect(Number(searchParams.get('query.num_traces'))).toBeGreaterThan(0);
+      expect(JSON.parse(searchParams.get('query.attributes') ?? '')).toBeTypeOf('object');
+    }
+  });
+
+  it('names commands that exist', async () => {
+    const help = (await holdfast('--help')).out;
+    const lines = ofLanguage(page, 'sh').flatMap((code) => code.split('\n'));
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines)
+      expect(`${help}\n  trouble `, line).toContain(`\n  ${/^holdfast (\w+)/.exec(line)?.[1]} `);
+  });
+
+  it('links pages that exist', () => {
+    const links = [...textOf(page).matchAll(/\]\(([^)#]+)/g)].map(([, link = '']) => link);
+    expect(links.filter((link) => !existsSync(new URL(link, folder)))).toEqual([]);
+  });
+});
