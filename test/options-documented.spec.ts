@@ -3,16 +3,24 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { silent } from '../src/client/log.ts';
 import { defaults, limits, timing } from '../src/core/limits.ts';
+import { canaryQueue, slotMs } from '../src/core/objectives/objectives.ts';
 import { connect, defineTask, typed } from '../src/index.ts';
 
 const text = readFileSync(new URL('../docs/options.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
 const lines = readFileSync(new URL('../docs/options.md', import.meta.url), 'utf8').split('\n');
-const rows = new Map(
-  lines
-    .filter((line) => /^\| (`|the )/.test(line))
-    .map((line) => line.split('|').map((cell) => cell.trim()))
-    .map(([, name = '', byDefault = '', limit = '']) => [name, { byDefault, limit }]),
-);
+const telemetryAt = lines.indexOf('## Settings of telemetry');
+
+/** Returns the rows of tables by their first cells. */
+function rowsOf(some: readonly string[]) {
+  return new Map(
+    some
+      .filter((line) => /^\| (`|the )/.test(line))
+      .map((line) => line.split('|').map((cell) => cell.trim()))
+      .map(([, name = '', byDefault = '', limit = '']) => [name, { byDefault, limit }]),
+  );
+}
+
+const rows = rowsOf(lines.slice(0, telemetryAt));
 
 const units = [
   ['days', 86_400_000],
@@ -63,6 +71,12 @@ it('docs/options.md has the default and the limit of every option', () => {
     'the input, as JSON': { byDefault: '', limit: kib(limits.payloadBytes) },
     'the result, as JSON': { byDefault: '', limit: kib(limits.resultBytes) },
   });
+});
+
+it('docs/options.md has the defaults of the canary', () => {
+  const canary = rowsOf(lines.slice(telemetryAt));
+  expect(canary.get('`holdfast canary --queue`')?.byDefault).toBe(`\`${canaryQueue}\``);
+  expect(canary.get('`holdfast canary --slot`')?.byDefault).toMatch(`${long(slotMs)}, `);
 });
 
 /** Returns the longest total wait between this many attempts, in ms. The mean total wait is half of it. */
