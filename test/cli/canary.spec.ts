@@ -1,8 +1,10 @@
 /** Tests `holdfast canary` as a process: against a real server, against none, and how it ends. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { initAuthority } from '../../src/certs/authority.ts';
+import { issue } from '../../src/certs/issue.ts';
 import { type RunningServer, serve } from '../../src/node/node.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
@@ -24,9 +26,9 @@ async function server(port = 0): Promise<RunningServer> {
   return serving;
 }
 
-async function canary(url: string, ...more: readonly string[]) {
-  const argv = ['canary', '--url', url, '--slot', '250ms', '--metrics-port', '0', '--json', ...more];
-  const process = start(argv);
+async function canary(url: string, env: NodeJS.ProcessEnv = {}) {
+  const argv = ['canary', '--url', url, '--slot', '250ms', '--metrics-port', '0', '--json'];
+  const process = start(argv, { env });
   const [line] = await process.until(/\{.*\}\n/);
   const { metricsPort, queue } = JSON.parse(line) as { metricsPort: number; queue: string };
   const counts = async (): Promise<Record<string, number>> => {
@@ -77,6 +79,38 @@ it('the canary counts the slots of an unreachable server as bad, logs one line, 
 it('the canary starts without a server, and ends at SIGTERM although none answers', async () => {
   const { process, counts } = await canary('holdfast+plaintext://127.0.0.1:9');
   await expect.poll(async () => (await counts()).unreachable).toBeGreaterThan(1);
+  await endsInOrder(process);
+});
+
+it('the canary counts the slots as refused that it has no permission for, and goes on when it has', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'holdfast-canary-'));
+  await initAuthority(dir, Date.now());
+  const tls = await issue(dir, { name: 'server', kind: 'server' }, Date.now());
+  const { ca, cert, key } = await issue(dir, { name: 'canary', kind: 'client' }, Date.now());
+  const policyFile = join(dir, 'policy.json');
+  const policy = (identity: string): void =>
+    writeFileSync(
+      policyFile,
+      JSON.stringify({ rules: [{ identity: `spiffe://holdfast.dev/client/${identity}` }] }),
+    );
+  policy('ops');
+  const serving = await serve({
+    store: 'memory:',
+    grpc: { host: '127.0.0.1', port: 0, tls },
+    auth: { policyFile },
+    clock: systemClock(),
+    log: silentLog,
+  });
+  onTestFinished(async () => {
+    await serving.close(0);
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const env = { HOLDFAST_CA: ca, HOLDFAST_CERT: cert, HOLDFAST_KEY: key };
+  const { process, counts } = await canary(`holdfast://127.0.0.1:${serving.listening.grpcPort}`, env);
+  await expect.poll(async () => (await counts()).refused).toBeGreaterThan(1);
+  expect(process.err).toMatch(/a slot of the canary was bad: .*canary/);
+  policy('canary');
+  await expect.poll(async () => (await counts()).good, { timeout: 20_000 }).toBeGreaterThan(1);
   await endsInOrder(process);
 });
 
