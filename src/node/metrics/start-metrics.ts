@@ -1,0 +1,72 @@
+/** Starts the metrics of a process: the registry, the listener for Prometheus, the export over OTLP. */
+import { processGauges } from '../../platform/process-gauges.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Engine } from '../../ports/engine.ts';
+import type { Log } from '../../ports/log.ts';
+import type { GaugeSource, NodeMetrics, RequestObserver, WorkerMetrics } from '../../ports/metrics.ts';
+import { type MetricsListener, openMetricsListener } from '../../rpc/server/metrics-listener.ts';
+import { contentType, prometheusText } from '../../telemetry/metrics/exposition.ts';
+import { NodeCounters } from '../../telemetry/metrics/node-counters.ts';
+import { Registry } from '../../telemetry/metrics/registry.ts';
+import { timedStore } from '../../telemetry/metrics/timed-store.ts';
+import { WorkerCounters } from '../../telemetry/metrics/worker-counters.ts';
+
+export interface MetricsOptions {
+  /** Where Prometheus reads the metrics. Default: nowhere. */
+  readonly listen?: { readonly host: string; readonly port: number } | undefined;
+  /** The tenants whose series have the label `tenant`. Default: none. */
+  readonly tenants?: readonly string[] | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The metrics of a process. */
+export interface ProcessMetrics {
+  /** The counters of a node of this process. */
+  readonly node: NodeMetrics & RequestObserver;
+  /** The counters of the workers of this process. */
+  readonly worker: WorkerMetrics;
+  /** The port of the listener; undefined if there is none. */
+  readonly port: number | undefined;
+  /** Returns an engine whose writes are measured. */
+  measured(engine: Engine, name: string): Engine;
+  addSource(source: GaugeSource): void;
+  /** Closes the listener. */
+  stop(): Promise<void>;
+}
+
+/** @throws HoldfastError PORT_IN_USE or BAD_CONFIGURATION if the port cannot be opened. */
+export async function startMetrics(options: MetricsOptions): Promise<ProcessMetrics> {
+  const { clock, log, tenants, listen } = options;
+  const registry = new Registry({ clock, log, tenants });
+  const ofProcess = processGauges();
+  registry.addSource(ofProcess);
+  let node: NodeCounters | undefined;
+  let worker: WorkerCounters | undefined;
+  let listener: MetricsListener | undefined;
+  if (listen !== undefined) {
+    const read = async (): Promise<string> => prometheusText(await registry.collect());
+    listener = await openMetricsListener({ ...listen, contentType, read, log });
+  }
+  return {
+    get node() {
+      node ??= new NodeCounters(registry);
+      return node;
+    },
+    get worker() {
+      worker ??= new WorkerCounters(registry);
+      return worker;
+    },
+    port: listener?.port,
+    measured: (engine, name) => ({
+      ...engine,
+      store: timedStore(engine.store, name, registry, clock),
+      close: () => engine.close(),
+    }),
+    addSource: (source) => registry.addSource(source),
+    async stop() {
+      ofProcess.stop();
+      await listener?.close();
+    },
+  };
+}
