@@ -134,7 +134,7 @@ export class NodeCounters implements NodeMetrics, RequestObserver {
 
   request(operation: string, ms: number, isThrottled: boolean): void {
     this.#registry.histogram('holdfast.aws.request.duration', { operation }).record(seconds(ms));
-    if (isThrottled) this.#registry.counter('holdfast.aws.throttled', { operation }).add(1);
+    this.#registry.counter('holdfast.aws.throttled', { operation }).add(isThrottled ? 1 : 0);
   }
 
   addSource(source: GaugeSource): void {

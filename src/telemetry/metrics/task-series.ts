@@ -1,5 +1,6 @@
 import type { Priority } from '../../core/priority.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
+import { deadReasons } from '../../core/task/event.ts';
 import type { SubmissionResult } from '../../ports/metrics.ts';
 import { snakeCase } from './catalogue/tasks.ts';
 import type { AttemptEnd } from './ended-claim.ts';
@@ -53,6 +54,9 @@ export class TaskSeries {
     this.waits = new ByValue((priority) =>
       registry.histogram('holdfast.task.wait.duration', { ...labels, priority }),
     );
+    // A counter that appears with its first event would hide that event from `increase` and `rate`.
+    for (const reason of deadReasons) if (reason !== undefined) this.ends('dead', reason);
+    registry.counter('holdfast.lease.expired', labels);
   }
 
   /** Returns the counter of tasks that ended so. `reason` is that of a death, otherwise empty. */
