@@ -24,6 +24,13 @@ scrape_configs:
     static_configs: [{ targets: ['127.0.0.1:9464'] }]
 \`\`\`
 
+**Over OTLP** the same metrics are sent to a collector if OTEL_EXPORTER_OTLP_ENDPOINT (or OTEL_EXPORTER_OTLP_METRICS_ENDPOINT) names
+one, by http/protobuf, with OTEL_EXPORTER_OTLP_HEADERS, and every OTEL_METRIC_EXPORT_INTERVAL (60 s). OTEL_METRICS_EXPORTER=none switches it off.
+It needs two packages that Holdfast does not install by itself:
+\`npm install @opentelemetry/resources @opentelemetry/exporter-metrics-otlp-proto\`. Histograms are exponential, and all values are
+totals since the start of the process, so that a collector that was down has missed nothing but its time. A collector that is down, hangs
+or answers with an error has at most one request at a time, delays no task and costs one line of the log a minute.
+
 - **Labels.** \`queue\`, \`type\` and the other names have at most ${mostNames} values each in a process; every further one counts as
   \`_other\`. A metric has at most 2,000 series. Ids, keys, names of workers and texts of errors are never labels. \`tenant\` is a label of
   the tenants that \`--metrics-tenants a,b\` (HOLDFAST_METRICS_TENANTS) names; all others share the series without it.

@@ -40,15 +40,31 @@ function tenantNames(text: string): readonly string[] {
   return names;
 }
 
-/** Starts the metrics of this process if an option asks for them. Otherwise nothing of them is loaded. */
+/**
+ * Starts the metrics of this process if an option asks for them, or if the environment names an endpoint of OTLP. Otherwise
+ * nothing of them is loaded.
+ *
+ * @throws HoldfastError BAD_CONFIGURATION if the environment has a value that means nothing.
+ */
 export async function metricsOf(
   { metricsPort, metricsHost, metricsTenants }: MetricsFlags,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  {
+    clock,
+    log,
+    serviceName,
+  }: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly serviceName: 'holdfast-server' | 'holdfast-worker';
+  },
 ): Promise<ProcessMetrics | undefined> {
-  if (metricsPort === undefined) return undefined;
+  const { otlpSettings } = await import('../telemetry/metrics/otlp/otlp-settings.ts');
+  const settings = otlpSettings(process.env);
+  if (metricsPort === undefined && settings === undefined) return undefined;
   const { startMetrics } = await import('../node/metrics/start-metrics.ts');
-  const listen = { host: metricsHost, port: metricsPort };
-  return startMetrics({ clock, log, listen, tenants: metricsTenants });
+  const listen = metricsPort === undefined ? undefined : { host: metricsHost, port: metricsPort };
+  const otlp = settings === undefined ? undefined : { ...settings, serviceName };
+  return startMetrics({ clock, log, listen, otlp, tenants: metricsTenants });
 }
 
 /** Returns the line that says where the metrics are; empty if they are nowhere. */

@@ -112,7 +112,9 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   makeFolder(dir);
   const { server, client } = await ensureCertificates(join(dir, 'certs'), Date.now());
   const started = async () => {
-    const metrics = await metricsOf(options, { clock: systemClock(), log: defaultLog() });
+    const metrics = await metricsOf(options, {
+      ...{ clock: systemClock(), log: defaultLog(), serviceName: 'holdfast-server' },
+    });
     return { metrics, serving: await startServer(dir, options, server, metrics) };
   };
   const { serving, metrics } = await started().catch((thrown: unknown) => {

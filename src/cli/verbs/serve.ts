@@ -77,7 +77,7 @@ export function addServe(program: Command, globals: Globals): void {
       ]);
       const log = defaultLog();
       const clock = systemClock();
-      const metrics = await metricsOf(options, { clock, log });
+      const metrics = await metricsOf(options, { clock, log, serviceName: 'holdfast-server' });
       const serving = await serve({
         store: shared ?? options.store,
         grpc: { host, port: options.port, ...security },

@@ -59,7 +59,9 @@ export function addWorker(program: Command, globals: Globals): void {
         import('../../platform/log.ts'),
       ]);
       const log = defaultLog();
-      const metrics = await metricsOf(options, { clock: systemClock(), log });
+      const metrics = await metricsOf(options, {
+        ...{ clock: systemClock(), log, serviceName: 'holdfast-worker' },
+      });
       const { client, close } =
         shared === undefined
           ? await fromServer(url, metrics)

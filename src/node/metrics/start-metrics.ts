@@ -1,5 +1,6 @@
 /** Starts the metrics of a process: the registry, the listener for Prometheus, the export over OTLP. */
 import { processGauges } from '../../platform/process-gauges.ts';
+import { packageVersion } from '../../platform/version.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { Log } from '../../ports/log.ts';
@@ -7,6 +8,8 @@ import type { GaugeSource, NodeMetrics, RequestObserver, WorkerMetrics } from '.
 import { type MetricsListener, openMetricsListener } from '../../rpc/server/metrics-listener.ts';
 import { contentType, prometheusText } from '../../telemetry/metrics/exposition.ts';
 import { NodeCounters } from '../../telemetry/metrics/node-counters.ts';
+import type { MetricsExport } from '../../telemetry/metrics/otlp/export-metrics.ts';
+import type { OtlpSettings } from '../../telemetry/metrics/otlp/otlp-settings.ts';
 import { Registry } from '../../telemetry/metrics/registry.ts';
 import { timedStore } from '../../telemetry/metrics/timed-store.ts';
 import { WorkerCounters } from '../../telemetry/metrics/worker-counters.ts';
@@ -16,6 +19,8 @@ export interface MetricsOptions {
   readonly listen?: { readonly host: string; readonly port: number } | undefined;
   /** The tenants whose series have the label `tenant`. Default: none. */
   readonly tenants?: readonly string[] | undefined;
+  /** The collector to which the metrics are sent. Default: none. */
+  readonly otlp?: (OtlpSettings & { readonly serviceName: string }) | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -31,14 +36,17 @@ export interface ProcessMetrics {
   /** Returns an engine whose writes are measured. */
   measured(engine: Engine, name: string): Engine;
   addSource(source: GaugeSource): void;
-  /** Closes the listener. */
-  stop(): Promise<void>;
+  /** Sends the metrics a last time if they are exported, for at most `limitMs`, and closes the listener. */
+  stop(limitMs?: number): Promise<void>;
 }
+
+/** How long a stopping process waits for the collector to take its last metrics, in ms. */
+const lastExportMs = 300;
 
 /** @throws HoldfastError PORT_IN_USE or BAD_CONFIGURATION if the port cannot be opened. */
 export async function startMetrics(options: MetricsOptions): Promise<ProcessMetrics> {
-  const { clock, log, tenants, listen } = options;
-  const registry = new Registry({ clock, log, tenants });
+  const { clock, log, tenants, listen, otlp } = options;
+  const registry = new Registry({ clock, log, tenants, isExponential: otlp !== undefined });
   const ofProcess = processGauges();
   registry.addSource(ofProcess);
   let node: NodeCounters | undefined;
@@ -47,6 +55,11 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
   if (listen !== undefined) {
     const read = async (): Promise<string> => prometheusText(await registry.collect());
     listener = await openMetricsListener({ ...listen, contentType, read, log });
+  }
+  let exporting: MetricsExport | undefined;
+  if (otlp !== undefined) {
+    const { startExport } = await import('../../telemetry/metrics/otlp/export-metrics.ts');
+    exporting = await startExport({ ...otlp, registry, clock, log, version: packageVersion() });
   }
   return {
     get node() {
@@ -64,7 +77,8 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
       close: () => engine.close(),
     }),
     addSource: (source) => registry.addSource(source),
-    async stop() {
+    async stop(limitMs = lastExportMs) {
+      await exporting?.stop(limitMs);
       ofProcess.stop();
       await listener?.close();
     },

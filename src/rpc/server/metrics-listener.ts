@@ -69,6 +69,9 @@ export async function openMetricsListener(options: MetricsListenerOptions): Prom
   };
   const server = createServer(limits, (request, response) => void answer(request, response));
   server.timeout = stalledMs;
+  // A process whose verb has failed must end although its metrics are shown.
+  server.unref();
+  server.on('connection', (socket) => socket.unref());
   const port = await openPort(server, host, options.port);
   server.maxConnections = mostConnections;
   return {
