@@ -39,6 +39,8 @@ or answers with an error has at most one request at a time, delays no task and c
   for a minute.
 - **What it costs.** Counters are numbers in memory. The gauges of queues are read when they are scraped: every 10 s at most from a
   file, every 60 s from a table, and then with at most some 1,100 read units for each queue. A server that is not scraped reads nothing.
+- A worker that polls SQS itself (\`--engine aws\`) is a node too, and has the metrics of a server beside those of a worker, without the gauges
+  of queues.
 - A source that fails shows nothing after three minutes, so that \`absent()\` and alerts without data can notice it.
 `;
 

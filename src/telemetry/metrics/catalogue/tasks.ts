@@ -33,7 +33,8 @@ export const taskMetrics = {
     kind: 'counter',
     unit: '{task}',
     labels: { queue: names, type: names, result: ['accepted', 'deduplicated', 'conflict', 'refused'] },
-    description: 'Submissions by their results. `conflict`: the key belongs to a task with another request.',
+    description:
+      'Submissions by their results. `conflict`: the key belongs to a task with another request. `refused`: by the store, the overload guard or a deadline; a submission that breaks a rule is not counted.',
     usedBy: 'panel Queues: submissions',
     on: onServer,
   },

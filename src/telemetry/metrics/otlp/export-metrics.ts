@@ -73,11 +73,17 @@ export async function startExport(options: ExportOptions): Promise<MetricsExport
       await sendOnce(timeoutMs);
     }
   };
-  void run();
+  const running = run();
   return {
     async stop(limitMs) {
+      const untilMs = clock.monotonic() + limitMs;
       stopping.abort();
-      await sendOnce(limitMs);
+      // The collector gets one request at a time, and one may be under way.
+      const over = new AbortController();
+      await Promise.race([running, clock.sleep(limitMs, over.signal)]);
+      over.abort();
+      const leftMs = untilMs - clock.monotonic();
+      if (leftMs > 0) await sendOnce(leftMs);
     },
   };
 }
