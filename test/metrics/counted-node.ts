@@ -92,7 +92,7 @@ export async function countedNode(tenants: readonly string[] = []): Promise<Coun
     },
     collect,
     async lines(name) {
-      return prometheusText(await collect())
+      return (await prometheusText(await collect()))
         .split('\n')
         .filter((line) => line.startsWith(name) && !/_total(\{.*\})? 0$/.test(line));
     },

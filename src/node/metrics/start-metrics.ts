@@ -53,7 +53,8 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
   let worker: WorkerCounters | undefined;
   let listener: MetricsListener | undefined;
   if (listen !== undefined) {
-    const read = async (): Promise<string> => prometheusText(await registry.collect());
+    const pause = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
+    const read = async (): Promise<string> => prometheusText(await registry.collect(), pause);
     listener = await openMetricsListener({ ...listen, contentType, read, log });
   }
   let exporting: MetricsExport | undefined;

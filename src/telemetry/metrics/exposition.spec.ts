@@ -7,7 +7,7 @@ import { Registry } from './registry.ts';
 async function textOf(fill: (registry: Registry) => void): Promise<string[]> {
   const registry = new Registry({ clock: virtualClock(), log: silentLog });
   fill(registry);
-  return prometheusText(await registry.collect())
+  return (await prometheusText(await registry.collect()))
     .trimEnd()
     .split('\n')
     .filter((line) => !line.startsWith('# HELP'));
@@ -58,6 +58,20 @@ describe('the text for Prometheus', () => {
     expect(lines.at(-1)).toBe(
       'holdfast_task_submissions_total{queue="_other",type="_other",result="accepted"} 1600',
     );
+  });
+});
+
+describe('a large text', () => {
+  it('is written in pieces, between which other work has its turn', async () => {
+    const registry = new Registry({ clock: virtualClock(), log: silentLog });
+    for (let i = 0; i < 30; i++)
+      for (let k = 0; k < 30; k++)
+        registry
+          .counter('holdfast.task.submissions', { queue: `q${i}`, type: `t${k}`, result: 'accepted' })
+          .add(1);
+    let pauses = 0;
+    const text = await prometheusText(await registry.collect(), async () => void pauses++);
+    expect([pauses, text.split('\n').length]).toEqual([4, 903]);
   });
 });
 

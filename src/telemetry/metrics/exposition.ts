@@ -26,38 +26,61 @@ function escapeHelp(text: string): string {
   return text.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
 }
 
-/** Returns the labels of one line. An empty value means the same as no label, and is left out. */
-function labelsOf(labelNames: readonly string[], values: LabelSet, extra = ''): string {
-  const pairs = labelNames
-    .map((label, i) => [label.replace(/[^A-Za-z0-9_]/g, '_'), values[i] ?? ''] as const)
+/** Returns the labels of a series without their braces. An empty value means the same as no label, and is left out. */
+function labelsOf(labelNames: readonly string[], values: LabelSet): string {
+  return labelNames
+    .map((label, i) => [label, values[i] ?? ''] as const)
     .filter(([, value]) => value !== '')
-    .map(([label, value]) => `${label}="${escapeValue(value)}"`);
-  if (extra !== '') pairs.push(extra);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+    .map(([label, value]) => `${label}="${escapeValue(value)}"`)
+    .join(',');
 }
 
-function* histogramLines(name: string, labelNames: readonly string[], one: Histogram): Generator<string> {
+function histogramText(name: string, labels: string, one: Histogram): string {
+  const before = labels === '' ? '' : `${labels},`;
+  const braces = labels === '' ? '' : `{${labels}}`;
+  let text = '';
   let below = 0;
-  for (const [i, bound] of one.bounds.entries()) {
+  for (let i = 0; i < one.bounds.length; i++) {
     below += one.classic[i] ?? 0;
-    yield `${name}_bucket${labelsOf(labelNames, one.labels, `le="${bound}"`)} ${below}`;
+    text += `${name}_bucket{${before}le="${one.bounds[i]}"} ${below}\n`;
   }
-  yield `${name}_bucket${labelsOf(labelNames, one.labels, 'le="+Inf"')} ${one.count}`;
-  yield `${name}_sum${labelsOf(labelNames, one.labels)} ${one.sum}`;
-  yield `${name}_count${labelsOf(labelNames, one.labels)} ${one.count}`;
+  text += `${name}_bucket{${before}le="+Inf"} ${one.count}\n`;
+  return `${text}${name}_sum${braces} ${one.sum}\n${name}_count${braces} ${one.count}\n`;
 }
 
-function* lines(metrics: readonly CollectedMetric[]): Generator<string> {
+/** The texts of all series in their order, each with the lines before it. */
+function* textsOf(metrics: readonly CollectedMetric[]): Generator<string> {
   for (const { name, definition, readings, histograms } of metrics) {
     const shown = prometheusName(name, definition);
-    const labelNames = labelNamesOf(definition);
-    yield `# HELP ${shown} ${escapeHelp(definition.description)}`;
-    yield `# TYPE ${shown} ${definition.kind}`;
-    for (const { labels, value } of readings) yield `${shown}${labelsOf(labelNames, labels)} ${value}`;
-    for (const one of histograms) yield* histogramLines(shown, labelNames, one);
+    const labelNames = labelNamesOf(definition).map((label) => label.replace(/[^A-Za-z0-9_]/g, '_'));
+    yield `# HELP ${shown} ${escapeHelp(definition.description)}\n# TYPE ${shown} ${definition.kind}\n`;
+    for (const { labels, value } of readings) {
+      const text = labelsOf(labelNames, labels);
+      yield `${shown}${text === '' ? '' : `{${text}}`} ${value}\n`;
+    }
+    for (const one of histograms) yield histogramText(shown, labelsOf(labelNames, one.labels), one);
   }
 }
 
-export function prometheusText(metrics: readonly CollectedMetric[]): string {
-  return `${[...lines(metrics)].join('\n')}\n`;
+/** After so many series other work of the process has its turn: a text of 10 MB takes longer than a call may wait. */
+const seriesAtOnce = 200;
+
+/** Returns the metrics as text. `pause` resolves when other work has had its turn. */
+export async function prometheusText(
+  metrics: readonly CollectedMetric[],
+  pause: () => Promise<void> = async () => {},
+): Promise<string> {
+  const pieces: string[] = [];
+  let piece = '';
+  let series = 0;
+  for (const text of textsOf(metrics)) {
+    piece += text;
+    series++;
+    if (series % seriesAtOnce !== 0) continue;
+    pieces.push(piece);
+    piece = '';
+    await pause();
+  }
+  pieces.push(piece);
+  return pieces.join('');
 }
