@@ -55,8 +55,8 @@ export const layers: readonly Layer[] = [
   },
   {
     folder: 'client',
-    may: ['core', 'tls', 'ports/clock.ts', 'rpc/gen'],
-    message: 'client may import core, tls, ports/clock.ts and rpc/gen only.',
+    may: ['core', 'tls', 'ports/clock.ts', 'ports/metrics.ts', 'rpc/gen'],
+    message: 'client may import core, tls, ports/clock.ts, ports/metrics.ts and rpc/gen only.',
   },
   {
     folder: 'tls',

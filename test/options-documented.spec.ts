@@ -14,7 +14,7 @@ const telemetryAt = lines.indexOf('## Settings of telemetry');
 function rowsOf(some: readonly string[]) {
   return new Map(
     some
-      .filter((line) => /^\| (`|the )/.test(line))
+      .filter((line) => /^\| (`|the |canary: )/.test(line))
       .map((line) => line.split('|').map((cell) => cell.trim()))
       .map(([, name = '', byDefault = '', limit = '']) => [name, { byDefault, limit }]),
   );
@@ -75,8 +75,8 @@ it('docs/options.md has the default and the limit of every option', () => {
 
 it('docs/options.md has the defaults of the canary', () => {
   const canary = rowsOf(lines.slice(telemetryAt));
-  expect(canary.get('`holdfast canary --queue`')?.byDefault).toBe(`\`${canaryQueue}\``);
-  expect(canary.get('`holdfast canary --slot`')?.byDefault).toMatch(`${long(slotMs)}, `);
+  expect(canary.get('canary: `--queue`')?.byDefault).toBe(`\`${canaryQueue}\``);
+  expect(canary.get('canary: `--slot`')?.byDefault).toMatch(`${long(slotMs)}, `);
 });
 
 /** Returns the longest total wait between this many attempts, in ms. The mean total wait is half of it. */

@@ -21,6 +21,12 @@ it.each([
   ['a type version below 1', ['submit', 'greet', '1', '--type-version', '-1'], 'whole number from 1'],
   ['a page that is too long', ['list', '--limit', '101'], 'whole number from 1 to 100'],
   ['a port that does not exist', ['serve', '--port', '70000'], 'whole number from 0 to 65535'],
+  [
+    'a port of metrics that does not exist',
+    ['serve', '--metrics-port', '-1'],
+    'whole number from 0 to 65535',
+  ],
+  ['the name of a tenant that cannot be', ['serve', '--metrics-tenants', 'a,b c'], 'names of tenants'],
   ['a duration with an unknown unit', ['submit', 'greet', '1', '--delay', '10min'], "such as '10s'"],
   ['a payload that is not JSON', ['submit', 'greet', '{a:1}'], 'not JSON'],
   ['a payload file that does not exist', ['submit', 'greet', '@/nowhere.json'], 'Cannot read'],

@@ -5,6 +5,7 @@ import type { SubmitOk } from '../core/messages.ts';
 import { requireValid, whole } from '../core/rules.ts';
 import { stateNumbers } from '../core/wire-numbers.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { WorkerMetrics } from '../ports/metrics.ts';
 import { TaskView } from '../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { Caller, closedError } from './calls.ts';
@@ -13,6 +14,7 @@ import type { TaskType } from './contract/task.ts';
 import { numberRule } from './contract/untyped-values.ts';
 import { type Duration, durationMs } from './duration.ts';
 import { type Logger, neverThrowing, silent } from './log.ts';
+import { meteredTransport } from './metered-transport.ts';
 import { during, noPresence, type Presence } from './presence.ts';
 import { buildSubmission, type ParentTask } from './submit/build-submission.ts';
 import type { Submit } from './submit/submit-call.ts';
@@ -215,6 +217,8 @@ export interface ClientOptions {
   readonly beginsAtOnce?: boolean | undefined;
   /** Counts the operations that the program waits for; `connect` uses it to keep the Node.js process alive. */
   readonly presence?: Presence | undefined;
+  /** Counts the calls and the attempts of this client. Default: nothing is counted. */
+  readonly metrics?: WorkerMetrics | undefined;
 }
 
 const retryForDefault: Duration = '30s';
@@ -238,8 +242,9 @@ class TransportClient implements InnerClient {
   #closing: Promise<void> | undefined;
   #retryLoggedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(transport: Transport, options: ClientOptions) {
-    const { clock, tenant = '', retryFor = retryForDefault, presence = noPresence } = options;
+  constructor(unmetered: Transport, options: ClientOptions) {
+    const { clock, metrics, tenant = '', retryFor = retryForDefault, presence = noPresence } = options;
+    const transport = metrics === undefined ? unmetered : meteredTransport(unmetered, metrics, clock);
     const retryForMs = durationMs(retryFor, 'retryFor');
     this.#transport = transport;
     this.#options = options;
@@ -331,7 +336,7 @@ class TransportClient implements InnerClient {
 
   async work(worker: WorkerSpec): Promise<RunningWorker> {
     if (this.#closing !== undefined) throw closedError();
-    const { clock, tenant = '', workerName = 'worker', beginsAtOnce = false } = this.#options;
+    const { clock, metrics, tenant = '', workerName = 'worker', beginsAtOnce = false } = this.#options;
     const running = startWorker(worker, {
       transport: this.#transport,
       clock,
@@ -339,6 +344,7 @@ class TransportClient implements InnerClient {
       log: this.#log,
       workerName,
       beginsAtOnce,
+      metrics,
       submit: this.submitChild,
     });
     this.#workers.add(running);

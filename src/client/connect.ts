@@ -1,5 +1,6 @@
 import { HoldfastError } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { WorkerMetrics } from '../ports/metrics.ts';
 import { type Client, createClient } from './client.ts';
 import type { Duration } from './duration.ts';
 import type { ClientTls } from './grpc/tls.ts';
@@ -46,6 +47,8 @@ export interface ConnectParts {
   readonly cwd: () => string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: () => Logger;
+  /** Counts the calls and the attempts of the clients. Default: nothing is counted. */
+  readonly metrics?: WorkerMetrics | undefined;
   /** Opens a node in this process for the URLs `file:…` and `memory:`. */
   readonly openEmbedded: (url: string) => Promise<Transport>;
 }
@@ -98,10 +101,12 @@ export function connector(parts: ConnectParts): Connect {
   return (url, options = {}) => {
     const target = resolveTarget(parts, url, options);
     const transport = new LazyTransport(() => open(parts, target));
-    const { clock, presence, workerName } = parts;
+    const { clock, metrics, presence, workerName } = parts;
     const { tenant, retryFor, log = parts.log() } = options;
     const beginsAtOnce = target.kind === 'embedded';
-    return createClient(transport, { clock, presence, workerName, tenant, retryFor, log, beginsAtOnce });
+    return createClient(transport, {
+      ...{ clock, metrics, presence, workerName, tenant, retryFor, log, beginsAtOnce },
+    });
   };
 }
 

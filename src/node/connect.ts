@@ -1,10 +1,17 @@
 /** The composition root of the SDK. The code of a node is loaded only for a URL that names a store in this process. */
 import { hostname } from 'node:os';
-import { type Connect, connector } from '../client/connect.ts';
+import {
+  type Connect,
+  type ConnectParts,
+  type ConnectTarget,
+  connector,
+  resolveTarget,
+} from '../client/connect.ts';
 import { sharedNodes } from '../client/embedded.ts';
 import { systemClock } from '../platform/clock.ts';
 import { defaultLog } from '../platform/log.ts';
 import { processPresence } from '../platform/presence.ts';
+import type { WorkerMetrics } from '../ports/metrics.ts';
 
 const clock = systemClock();
 
@@ -24,6 +31,16 @@ const openEmbedded = sharedNodes(async (url) => {
   };
 });
 
+const parts: ConnectParts = {
+  clock,
+  presence: processPresence(),
+  workerName: `${hostname()}/${process.pid}`,
+  cwd: () => process.cwd(),
+  env: process.env,
+  log: defaultLog,
+  openEmbedded,
+};
+
 /**
  * Returns a client of the server or store that the URL names: `holdfast://host:port` for a server over mutual TLS,
  * `file:./queue.db` for a store in a file that this process opens, `memory:` for a store that is gone with the process.
@@ -38,12 +55,14 @@ const openEmbedded = sharedNodes(async (url) => {
  * const task = await client.submit(sendEmail, { to: 'ada@example.com' });
  * ```
  */
-export const connect: Connect = connector({
-  clock,
-  presence: processPresence(),
-  workerName: `${hostname()}/${process.pid}`,
-  cwd: () => process.cwd(),
-  env: process.env,
-  log: defaultLog,
-  openEmbedded,
-});
+export const connect: Connect = connector(parts);
+
+/** Returns a `connect` whose clients count their calls and attempts, for `holdfast worker`. */
+export function meteredConnect(metrics: WorkerMetrics | undefined): Connect {
+  return connector({ ...parts, metrics });
+}
+
+/** Returns the target that `connect` would use, for a program that shows what it connects to. */
+export function connectTarget(url?: string): ConnectTarget {
+  return resolveTarget(parts, url);
+}

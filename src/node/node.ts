@@ -9,6 +9,7 @@ import { packageVersion } from '../platform/version.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Engine } from '../ports/engine.ts';
 import { type Log, silentLog } from '../ports/log.ts';
+import type { NodeMetrics } from '../ports/metrics.ts';
 import { createApi, type NodeApi } from '../rpc/api/create-api.ts';
 import { type ListeningServer, type ListenOptions, listen } from '../rpc/server/listen.ts';
 import type { DutyOptions } from '../runtime/nodes/duties.ts';
@@ -17,6 +18,8 @@ import { within } from '../runtime/within.ts';
 import type { QueueSettings } from '../service/admin/queue-settings.ts';
 import { createService } from '../service/create-service.ts';
 import type { Service } from '../service/service.ts';
+import { certificateExpiry, storeSources } from './metrics/sources.ts';
+import type { ProcessMetrics } from './metrics/start-metrics.ts';
 import type { AwsStore } from './open/aws.ts';
 import type { OpenedStore, StoreOptions } from './open/opened.ts';
 import { openEngine, openStore } from './open/store.ts';
@@ -51,6 +54,8 @@ export interface NodeOptions {
    * lost dispatch messages. Default: the node does a full share.
    */
   readonly duties?: DutyOptions | undefined;
+  /** Counts the work of the node. Default: nothing is counted. */
+  readonly metrics?: NodeMetrics | undefined;
   /** Called once with the settings of the queues, before the node serves its first call. */
   readonly onQueueSettings?: ((settings: QueueSettings) => void) | undefined;
 }
@@ -60,10 +65,11 @@ export async function startNode({ engine, clock, log, ...rest }: NodeOptions): P
   const node = rest.node ?? `${hostname()}/${process.pid}`;
   const createQueues = rest.createQueues ?? true;
   const mayLease = (): boolean => rest.duties?.fitness?.().fit ?? true;
-  const running = await createService({ ...engine, node, clock, log, createQueues, mayLease });
+  const { metrics } = rest;
+  const running = await createService({ ...engine, node, clock, log, metrics, createQueues, mayLease });
   rest.onQueueSettings?.(running.context.queues);
   const runtime = startRuntime(running, { version: packageVersion(), ...rest.duties });
-  const api = createApi({ service: running.service, clock, log, node });
+  const api = createApi({ service: running.service, clock, log, node, metrics });
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
   let beganMs = 0;
@@ -110,11 +116,22 @@ const closedByMs = 1_700;
 
 async function startOn(
   opened: OpenedStore,
-  options: { readonly log: Log; readonly node?: string | undefined; readonly duties?: DutyOptions },
+  {
+    metrics,
+    ...options
+  }: {
+    readonly log: Log;
+    readonly node?: string | undefined;
+    readonly duties?: DutyOptions;
+    readonly metrics?: ProcessMetrics | undefined;
+  },
 ): Promise<HoldfastNode> {
   try {
     if (options.duties?.takesPart !== false) await opened.check?.();
-    return await startNode({ ...opened, ...options, duties: { ...opened.duties, ...options.duties } });
+    const engine = metrics?.measured(opened.engine, opened.engineName) ?? opened.engine;
+    const duties = { ...opened.duties, ...options.duties };
+    for (const source of storeSources(opened)) metrics?.addSource(source);
+    return await startNode({ ...opened, ...options, engine, duties, metrics: metrics?.node });
   } catch (thrown) {
     await opened.engine.close();
     throw opened.startError?.(thrown) ?? thrown;
@@ -133,10 +150,11 @@ export async function openEmbedded(url: string, log: Log = silentLog): Promise<H
  */
 export async function openWorkerNode(
   store: AwsStore,
-  options: StoreOptions,
+  options: StoreOptions & { readonly metrics?: ProcessMetrics | undefined },
 ): Promise<{ readonly node: HoldfastNode; readonly clock: Clock }> {
-  const opened = await openStore(store, options);
-  const node = await startOn(opened, { log: options.log, duties: { takesPart: false } });
+  const { log, metrics } = options;
+  const opened = await openStore(store, { ...options, requests: metrics?.node });
+  const node = await startOn(opened, { log, metrics, duties: { takesPart: false } });
   return { node, clock: opened.clock };
 }
 
@@ -145,6 +163,8 @@ export interface ServeOptions extends Omit<ListenOptions, 'api'> {
   readonly store: string | AwsStore;
   readonly node?: string | undefined;
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
+  /** The metrics of the process. Default: nothing is counted. */
+  readonly metrics?: ProcessMetrics | undefined;
 }
 
 export interface RunningServer {
@@ -167,12 +187,14 @@ export async function serve({
   store,
   node: name,
   onFatal,
+  metrics,
   ...options
 }: ServeOptions): Promise<RunningServer> {
   const { log } = options;
-  const opened = await openStore(store, { clock: options.clock, log, onFatal });
+  const opened = await openStore(store, { clock: options.clock, log, onFatal, requests: metrics?.node });
   const { clock, corrected } = opened;
-  const node = await startOn(opened, { log, node: name });
+  const node = await startOn(opened, { log, node: name, metrics });
+  if ('tls' in options.grpc) metrics?.addSource(certificateExpiry('server', options.grpc.tls, clock));
   let listening: ListeningServer;
   try {
     listening = await listen({ ...options, clock, api: node.api });

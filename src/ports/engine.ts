@@ -19,6 +19,11 @@ export interface Engine {
    * queues.
    */
   readonly deadLetters?: DeadLetters | undefined;
+  /**
+   * Returns what the engine has used so far of the services that it is billed for, by kind. It is absent if nothing is
+   * billed.
+   */
+  consumed?(): Readonly<Record<string, number>>;
   /** Finishes the calls in flight, then frees every resource. A second call does nothing more. */
   close(): Promise<void>;
 }

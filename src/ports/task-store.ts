@@ -163,6 +163,20 @@ export interface QueueCounts {
   readonly atLeast?: true;
 }
 
+/** The ready tasks of one type of a queue. */
+export interface ReadyGroup {
+  readonly type: string;
+  /** The version of the tasks; on a store that does not index versions, that of the oldest one. */
+  readonly typeVersion: number;
+  /** How many tasks are ready, as far as the store counts them. */
+  readonly tasks: number;
+  /**
+   * Since when one of the tasks has been ready that were accepted first. Undefined if they all wait for their turn in a
+   * lane.
+   */
+  readonly readySinceMs: number | undefined;
+}
+
 /**
  * The first fault in the stored history of a task. The submission is event 1; the events before the fault are
  * unchanged.
@@ -295,6 +309,11 @@ export interface TaskStore {
    */
   leaveLane(lane: LaneKey, id: TaskId, seq?: number, wasFirst?: boolean): Promise<void>;
   counts(queue: QueueRef, nowMs: number): Promise<QueueCounts>;
+  /**
+   * Returns the ready tasks of a queue by their types, for metrics. The read is bounded: of a type with very many ready
+   * tasks only so many are counted, and of a queue with very many types only so many are returned.
+   */
+  readyByType(queue: QueueRef, nowMs: number): Promise<readonly ReadyGroup[]>;
   /**
    * Deletes up to `limit` expired tasks and their places in lanes. Returns how many tasks were deleted;
    * always 0 if the database deletes expired tasks by itself.

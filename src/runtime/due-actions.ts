@@ -69,7 +69,10 @@ export async function runDue(due: DueContext, entries: readonly DueEntry[]): Pro
     resultsByQueue.set(queue, results);
     try {
       const result = await act(context, snapshot);
-      if (result === 'sent') results.sent++;
+      if (result === 'sent') {
+        results.sent++;
+        context.metrics?.sweepDispatched(1);
+      }
       backoff.succeeded(entry.id);
     } catch (err) {
       results.failed++;

@@ -51,6 +51,7 @@ async function needsMessage(context: ServiceContext, snapshot: Snapshot): Promis
   if (isEnded(head)) return false;
   if (head.state === 'waiting' && lapseReason(head, factsOf(context, snapshot), nowMs) !== undefined) {
     await commitCommand(context, snapshot, { kind: 'lapse' });
+    context.metrics?.repaired('lapsed', 1);
     return false;
   }
   if (context.store.can.transactionalDispatch) return false;
@@ -106,7 +107,10 @@ class ReconcilePass {
     const lost = snapshots.filter((_, i) => needs[i]?.status === 'fulfilled' && needs[i].value);
     const results = new Map<TaskId, unknown>();
     for (const [i, result] of (await sendAgain(context, lost)).entries()) {
-      if (result === 'sent') this.#sent++;
+      if (result === 'sent') {
+        this.#sent++;
+        context.metrics?.repaired('messageLost', 1);
+      }
       results.set(lost[i]?.id ?? '', result instanceof HoldfastError ? result : undefined);
     }
     for (const [i, snapshot] of snapshots.entries()) {

@@ -5,6 +5,8 @@ import { FailedTasks } from './failed-tasks.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { type DutyOptions, dutiesOf } from './nodes/duties.ts';
 import { checkWorkersMs, WorkerAnnouncer } from './nodes/worker-announcer.ts';
+import { LoopAges } from './observe/loop-ages.ts';
+import { observeNode } from './observe/observe-node.ts';
 import { QueueBackoff, reconcile } from './reconcile.ts';
 import { LaneReleaser } from './release-lanes.ts';
 import { Sweeper } from './sweep.ts';
@@ -40,7 +42,11 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
     name: string,
     everyMs: number | (() => number),
     round: (signal: AbortSignal, alive: () => void) => Promise<boolean>,
-  ): Loop => startLoop({ name, everyMs, stuckAfterMs: stuckMs, clock, log, round });
+  ): Loop => {
+    const observed = context.metrics === undefined ? round : loopAges.observe(name, round);
+    return startLoop({ name, everyMs, stuckAfterMs: stuckMs, clock, log, round: observed });
+  };
+  const loopAges = new LoopAges(clock);
   const duties = dutiesOf(context, options);
   const { membership } = duties;
   const sweeper = new Sweeper(context);
@@ -88,6 +94,7 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
       }),
     );
   }
+  observeNode(context, { isMine: duties.reconciles, loopAges, sweeper });
   const giveShardsBack = async (): Promise<void> => {
     await membership?.leave().catch((err: unknown) => {
       log.warn(

@@ -42,6 +42,8 @@ export class Sweeper {
   /** True if the tasks of a turn could not be read: the store fails, and the other turns wait for the next round. */
   #isHalted = false;
   #endWait: () => void = () => {};
+  /** The earliest due time of the entries that the last look, and the one in progress, found. */
+  #oldestDueAtMs = { last: Number.POSITIVE_INFINITY, current: Number.POSITIVE_INFINITY };
 
   constructor(context: ServiceContext) {
     this.#context = context;
@@ -68,6 +70,12 @@ export class Sweeper {
     await this.#waitForTurns(signal, beganAtMs + restMs);
     if (this.#round === round) this.#round = undefined;
     return this.#concluded(!this.#isHalted && (hasUnread || !this.#turns.isIdle));
+  }
+
+  /** When the oldest task was due that a recent look found in the due index; Infinity if it found none. */
+  get oldestDueAtMs(): number {
+    const { last, current } = this.#oldestDueAtMs;
+    return Math.min(last, current);
   }
 
   /** Resolves when all turns have ended that were given until now. A round may end before them. */
@@ -99,6 +107,7 @@ export class Sweeper {
   async #look(round: SweepRound): Promise<boolean> {
     const { store } = this.#context;
     const looks: Promise<boolean>[] = [];
+    this.#oldestDueAtMs = { last: this.#oldestDueAtMs.current, current: Number.POSITIVE_INFINITY };
     for (let shard = 0; shard < store.dueShards && !round.signal.aborted; shard++) {
       if (round.isMine(shard)) looks.push(this.#lookAt(shard, round));
       else this.#readings.delete(shard);
@@ -128,7 +137,11 @@ export class Sweeper {
     const { store, clock } = this.#context;
     const reading = new DueReading({
       ...{ shard, store, clock },
-      take: (entry) => this.#backoff.isBackedOff(entry, clock.monotonic()) || this.#turns.add(entry, shard),
+      take: (entry) => {
+        const oldest = this.#oldestDueAtMs;
+        if (entry.dueAtMs < oldest.current) oldest.current = entry.dueAtMs;
+        return this.#backoff.isBackedOff(entry, clock.monotonic()) || this.#turns.add(entry, shard);
+      },
       needsMore: (entry) => this.#turns.needsMore(entry),
     });
     this.#readings.set(shard, reading);

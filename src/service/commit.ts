@@ -76,6 +76,7 @@ export async function commitCommand(
       const laneSeq = outcome.laneSeq ?? snapshot.laneSeq;
       const done: Snapshot = { ...snapshot, head: outcome.head, laneSeq, tip };
       logLosses(context, snapshot, decision.events);
+      context.metrics?.changed(snapshot, decision.events);
       afterCommit(context, done);
       return { kind: 'done', snapshot: done, events: decision.events };
     }

@@ -2,6 +2,7 @@ import type { Broker } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DeadLetters } from '../ports/dead-letters.ts';
 import type { Log } from '../ports/log.ts';
+import type { NodeMetrics } from '../ports/metrics.ts';
 import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
@@ -33,6 +34,8 @@ export interface ServiceContext {
   readonly overload?: Overload | undefined;
   /** Publishes a notice to the dead-letter queue for each task that dies. If absent, no notices are published. */
   readonly deadLetters?: DeadLetters | undefined;
+  /** Counts what the use cases do. If absent, nothing is counted. */
+  readonly metrics?: NodeMetrics | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly changeFeed: ChangeFeed;

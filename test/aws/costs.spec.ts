@@ -120,6 +120,7 @@ const prices: Readonly<Record<string, readonly [writes: number, indexWrites: num
   'to verify a history': [0, 0, 3],
   'to list the unfinished of two tasks': [0, 0, 5],
   'to list the ready of two tasks': [0, 0, 6],
+  'the ready of two tasks by type': [0, 0, 5],
   'an expired head that is still due': [2, 1, 0.5],
 };
 
@@ -193,6 +194,9 @@ test('heartbeats, failures, redrives, reads and other operations on a task cost 
     fixture.listAll({ queue: 'other', state: 'unfinished' }),
   );
   await cost('to list the ready of two tasks', () => fixture.listAll({ queue: 'other', state: 'ready' }));
+  await cost('the ready of two tasks by type', () =>
+    fixture.store.readyByType({ tenant: 'acme', queue: 'other' }, fixture.now),
+  );
   const brief = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 1 };
   const expired = await fixture.accept({ options: brief });
   await fixture.clock.advance(3 * 3_600_000);

@@ -2,12 +2,14 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
+import type { ProcessMetrics } from '../../node/metrics/start-metrics.ts';
 import { type RunningServer, serve } from '../../node/node.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
 import type { Service } from '../../service/service.ts';
 import type { CertificateFiles } from '../../tls/load.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { type MetricsFlags, metricsOf, metricsText } from '../metrics-options.ts';
 import { findModule, shortPath } from '../module/find.ts';
 import { type Output, printFailure } from '../output.ts';
 import { endWithin, untilStopped } from '../stop.ts';
@@ -16,7 +18,7 @@ import { nextSteps, readyText } from './next-steps.ts';
 import { type DevPorts, ensureCertificates, workerEnv, writeProfile } from './profile.ts';
 import { Supervisor } from './supervisor.ts';
 
-export interface DevOptions {
+export interface DevOptions extends MetricsFlags {
   readonly port: number;
   readonly httpPort: number;
   readonly dir: string;
@@ -24,7 +26,12 @@ export interface DevOptions {
   readonly drain: number;
 }
 
-async function startServer(dir: string, options: DevOptions, tls: CertificateFiles): Promise<RunningServer> {
+async function startServer(
+  dir: string,
+  options: DevOptions,
+  tls: CertificateFiles,
+  metrics: ProcessMetrics | undefined,
+): Promise<RunningServer> {
   const log = defaultLog();
   return serve({
     store: `file:${join(dir, 'queue.db')}`,
@@ -32,6 +39,7 @@ async function startServer(dir: string, options: DevOptions, tls: CertificateFil
     http: { host: '127.0.0.1', port: options.httpPort, tls },
     clock: systemClock(),
     log,
+    metrics,
     onFatal: (error: HoldfastError) => {
       log.error({ err: error }, 'the store failed; the server ends');
       process.exit(exitCodes.failed);
@@ -103,15 +111,23 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   const dir = resolve(options.dir);
   makeFolder(dir);
   const { server, client } = await ensureCertificates(join(dir, 'certs'), Date.now());
-  const serving = await startServer(dir, options, server).catch((thrown: unknown) => {
+  const started = async () => {
+    const metrics = await metricsOf(options, {
+      ...{ clock: systemClock(), log: defaultLog(), serviceName: 'holdfast-server' },
+    });
+    return { metrics, serving: await startServer(dir, options, server, metrics) };
+  };
+  const { serving, metrics } = await started().catch((thrown: unknown) => {
     throw explainStartError(thrown, module);
   });
   const { grpcPort, httpPort } = serving.listening;
   const ports = { grpcPort, httpPort };
   const profile = writeProfile(ports, client);
   const stopped = untilStopped();
-  output.result({ ...ports, profile, pid: process.pid, worker: file }, () =>
-    file === undefined ? `${readyText(ports)}\n${nextSteps(undefined, ports, client)}` : readyText(ports),
+  const ready = `${readyText(ports)}${metricsText(metrics, options)}`;
+  const metricsPort = metrics?.port;
+  output.result({ ...ports, metricsPort, profile, pid: process.pid, worker: file }, () =>
+    file === undefined ? `${ready}\n${nextSteps(undefined, ports, client)}` : ready,
   );
   const worker =
     file === undefined ? undefined : startWorker(file, serving.node.service, ports, client, output);
@@ -121,5 +137,6 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   await worker?.stop(options.drain);
   endWithin(timing.serverStopMs);
   await serving.close();
+  await metrics?.stop();
   clearInterval(keepAlive);
 }

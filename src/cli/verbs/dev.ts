@@ -1,5 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Globals } from '../globals.ts';
+import { metricsHostOption, metricsPortOption, metricsTenantsOption } from '../metrics-options.ts';
 import { drainOption } from '../text/durations.ts';
 import { defaultPorts, port } from '../text/numbers.ts';
 
@@ -11,6 +12,9 @@ export function addDev(program: Command, globals: Globals): void {
     .option('--port <n>', 'the gRPC port; 0: any free one', port, defaultPorts.grpc as number)
     .option('--http-port <n>', 'the HTTP port; 0: any free one', port, defaultPorts.http as number)
     .addOption(drainOption())
+    .addOption(metricsPortOption())
+    .addOption(metricsHostOption())
+    .addOption(metricsTenantsOption())
     .option('--dir <folder>', 'the folder for certificates and store', '.holdfast')
     .action(async (module, options) => {
       const { runDev } = await import('../dev/run.ts');

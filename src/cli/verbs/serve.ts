@@ -13,6 +13,13 @@ import {
 } from '../aws/options.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
+import {
+  metricsHostOption,
+  metricsOf,
+  metricsPortOption,
+  metricsTenantsOption,
+  metricsText,
+} from '../metrics-options.ts';
 import { endWithin, untilStopped } from '../stop.ts';
 import { defaultPorts, port } from '../text/numbers.ts';
 
@@ -43,6 +50,9 @@ export function addServe(program: Command, globals: Globals): void {
       'a policy of permissions; default: every identity of the authority may do everything',
     )
     .option('--plaintext', 'no TLS at all; only on a loopback address')
+    .addOption(metricsPortOption())
+    .addOption(metricsHostOption())
+    .addOption(metricsTenantsOption())
     .action(async (options, command) => {
       const isTyped = (flag: string): boolean =>
         command.getOptionValueSource(flag as keyof typeof options) === 'cli';
@@ -66,13 +76,16 @@ export function addServe(program: Command, globals: Globals): void {
         import('../../platform/log.ts'),
       ]);
       const log = defaultLog();
+      const clock = systemClock();
+      const metrics = await metricsOf(options, { clock, log, serviceName: 'holdfast-server' });
       const serving = await serve({
         store: shared ?? options.store,
         grpc: { host, port: options.port, ...security },
         http: { host, port: options.httpPort, ...security },
         auth: { policyFile: options.policy },
-        clock: systemClock(),
+        clock,
         log,
+        metrics,
         onFatal: (error: HoldfastError) => {
           log.error({ err: error }, 'the store failed; the server ends');
           process.exit(exitCodes.failed);
@@ -83,8 +96,9 @@ export function addServe(program: Command, globals: Globals): void {
       // A caller may send the signal as soon as it has read the line.
       const stopped = untilStopped();
       globals().output.result(
-        { grpcPort, httpPort, pid: process.pid, store },
-        () => `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}\nstore: ${store}`,
+        { grpcPort, httpPort, metricsPort: metrics?.port, pid: process.pid, store },
+        () =>
+          `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}\nstore: ${store}${metricsText(metrics, options)}`,
       );
       const keepAlive = setInterval(() => {}, 60_000);
       const signal = await stopped;
@@ -94,6 +108,7 @@ export function addServe(program: Command, globals: Globals): void {
       );
       endWithin(timing.serverStopMs - exitMs);
       await serving.close();
+      await metrics?.stop();
       clearInterval(keepAlive);
     });
 }

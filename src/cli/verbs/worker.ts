@@ -3,6 +3,7 @@ import type { Client } from '../../client/client.ts';
 import { withAloneRunner } from '../../client/worker/run-alone.ts';
 import type { DrainReport } from '../../client/worker/running.ts';
 import { timing } from '../../core/limits.ts';
+import type { ProcessMetrics } from '../../node/metrics/start-metrics.ts';
 import type { AwsStore } from '../../node/open/aws.ts';
 import type { Log } from '../../ports/log.ts';
 import { aloneProcesses } from '../alone/alone-process.ts';
@@ -17,6 +18,7 @@ import {
 } from '../aws/options.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
+import { metricsHostOption, metricsOf, metricsPortOption, metricsText } from '../metrics-options.ts';
 import { findModule } from '../module/find.ts';
 import { loadWorker } from '../module/load.ts';
 import { untilStopped } from '../stop.ts';
@@ -40,6 +42,8 @@ export function addWorker(program: Command, globals: Globals): void {
     .addOption(endpointDynamodbOption())
     .addOption(endpointSqsOption())
     .addOption(drainOption())
+    .addOption(metricsPortOption())
+    .addOption(metricsHostOption())
     .action(async (module, options, command) => {
       const { url, output } = globals();
       const shared = selectedAwsStore(options, (flag) => {
@@ -50,17 +54,25 @@ export function addWorker(program: Command, globals: Globals): void {
       }
       const file = findModule(module);
       const worker = await loadWorker(file);
-      const { client, close } =
-        shared === undefined ? await fromServer(url) : await fromTable(shared, worker.queues);
-      const { defaultLog } = await import('../../platform/log.ts');
+      const [{ systemClock }, { defaultLog }] = await Promise.all([
+        import('../../platform/clock.ts'),
+        import('../../platform/log.ts'),
+      ]);
       const log = defaultLog();
+      const metrics = await metricsOf(options, {
+        ...{ clock: systemClock(), log, serviceName: 'holdfast-worker' },
+      });
+      const { client, close } =
+        shared === undefined
+          ? await fromServer(url, metrics)
+          : await fromTable(shared, worker.queues, metrics);
       const running = await client.work(withAloneRunner(worker, aloneProcesses(file)));
       // A caller may send the signal as soon as it has read the line below.
       const stopped = untilStopped(options.drain + timing.drainEndMs);
       const types = worker.handlers.map((handler) => handler.task.name);
       output.result(
-        { types, queues: worker.queues, pid: process.pid },
-        () => `working on ${types.join(', ')}`,
+        { types, queues: worker.queues, metricsPort: metrics?.port, pid: process.pid },
+        () => `working on ${types.join(', ')}${metricsText(metrics, options)}`,
       );
       try {
         const signal = await Promise.race([stopped, running.done.then(() => undefined)]);
@@ -72,6 +84,7 @@ export function addWorker(program: Command, globals: Globals): void {
         process.exitCode = exitCodes.ok;
       } finally {
         await close();
+        await metrics?.stop();
       }
     });
 }
@@ -88,14 +101,27 @@ function logEnd(log: Log, signal: NodeJS.Signals | undefined, report: DrainRepor
   log[isClean ? 'info' : 'warn'](fields, 'the worker has drained and ends');
 }
 
-async function fromServer(url: string | undefined): Promise<TaskSource> {
-  const { connect } = await import('../../index.ts');
-  const client = connect(url);
+async function fromServer(url: string | undefined, metrics: ProcessMetrics | undefined): Promise<TaskSource> {
+  const [{ connectTarget, meteredConnect }, { systemClock }] = await Promise.all([
+    import('../../node/connect.ts'),
+    import('../../platform/clock.ts'),
+  ]);
+  const client = meteredConnect(metrics?.worker)(url);
+  if (metrics !== undefined) {
+    const { certificateExpiry } = await import('../../node/metrics/sources.ts');
+    const target = connectTarget(url);
+    if (target.kind === 'server' && target.tls !== undefined)
+      metrics.addSource(certificateExpiry('client', target.tls, systemClock()));
+  }
   return { client, close: () => client.close() };
 }
 
 /** Opens a node in this process. The worker then polls SQS and writes to the table itself, without a server. */
-async function fromTable(store: AwsStore, names: readonly string[]): Promise<TaskSource> {
+async function fromTable(
+  store: AwsStore,
+  names: readonly string[],
+  metrics: ProcessMetrics | undefined,
+): Promise<TaskSource> {
   const [{ openWorkerNode }, { inProcess }, { createClient }, platform, { defaultLog }, { hostname }] =
     await Promise.all([
       import('../../node/node.ts'),
@@ -108,12 +134,14 @@ async function fromTable(store: AwsStore, names: readonly string[]): Promise<Tas
   const { processPresence } = await import('../../platform/presence.ts');
   const log = defaultLog();
   const queues = names.map((queue) => ({ tenant: 'default', queue }));
-  const choice = { clock: platform.systemClock(), log, queues };
+  const choice = { clock: platform.systemClock(), log, queues, metrics };
   const { node, clock } = await openWorkerNode(store, choice);
   const workerName = `${hostname()}/${process.pid}`;
   const transport = inProcess({ api: node.api, clock });
   const presence = processPresence();
-  const client = createClient(transport, { clock, log, workerName, presence, beginsAtOnce: true });
+  const client = createClient(transport, {
+    ...{ clock, log, workerName, presence, beginsAtOnce: true, metrics: metrics?.worker },
+  });
   return {
     client,
     async close() {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../ports/clock.ts';
+import type { WorkerMetrics } from '../../ports/metrics.ts';
 import type { Duration } from '../duration.ts';
 import type { Logger } from '../log.ts';
 import type { Transport } from '../transport.ts';
@@ -53,4 +54,5 @@ export interface WorkerParts {
    * claimed.
    */
   readonly beginsAtOnce: boolean;
+  readonly metrics?: WorkerMetrics | undefined;
 }

@@ -118,7 +118,10 @@ class WorkerRun implements RunningWorker {
           return this.#credits.initialCredit();
         },
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),
-        assigned: (tasks, first, current) => this.#assigned.add(tasks, first, current),
+        assigned: (tasks, first, current) => {
+          for (const { queue } of tasks) parts.metrics?.consumed(queue, 1);
+          this.#assigned.add(tasks, first, current);
+        },
         cut: () => this.#assigned.giveBackAll(),
         cancel: (id, fencingToken, cause) => this.#cancel(id, fencingToken, cause),
         refused: (error) => this.#refused(error),
@@ -145,6 +148,15 @@ class WorkerRun implements RunningWorker {
       giveBack: (assignment, handler) => this.#settle(assignment, handler, returned),
     });
     this.#done.promise.catch(() => {});
+    parts.metrics?.addSource({
+      name: 'slots',
+      everyMs: 0,
+      read: (gauges) => {
+        const { running, concurrency } = this.#slots;
+        gauges.set('holdfast.worker.slots', { state: 'used' }, running);
+        gauges.set('holdfast.worker.slots', { state: 'free' }, Math.max(0, concurrency - running));
+      },
+    });
     this.#workStream.open();
     this.#reportStream.open();
   }
@@ -181,7 +193,9 @@ class WorkerRun implements RunningWorker {
   #ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
     const { assignment, handler, startedAtMs } = attempt;
     this.#assigned.ended(attempt);
-    this.#credits.ended(handler.task.name, this.#parts.clock.monotonic() - startedAtMs);
+    const ranMs = this.#parts.clock.monotonic() - startedAtMs;
+    this.#credits.ended(handler.task.name, ranMs);
+    this.#parts.metrics?.processed(assignment.queue, outcome?.outcome, ranMs);
     if (outcome === undefined) {
       this.#credits.dropped(handler.task.name, assignment.spec.length);
       this.#credits.replenishSoon();

@@ -3,6 +3,7 @@ import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { Clock, Timekeeper } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import { type Log, silentLog } from '../../ports/log.ts';
+import type { RequestObserver } from '../../ports/metrics.ts';
 import type { Overload } from '../../ports/overload.ts';
 import { createSqsBroker, type SqsBroker, type SqsBrokerOptions } from './broker/broker.ts';
 import { createSqsDeadLetters } from './broker/dead-letters.ts';
@@ -61,6 +62,8 @@ export interface AwsOptions {
   readonly dynamodb?: DynamoDBClientConfig | undefined;
   /** Region, endpoint and credentials for SQS. The SDK takes absent values from its default sources. */
   readonly sqs?: SQSClientConfig | undefined;
+  /** Observes each HTTP request to DynamoDB and SQS. */
+  readonly requests?: RequestObserver | undefined;
 }
 
 export interface AwsEngine extends Engine {
@@ -79,9 +82,10 @@ export interface AwsEngine extends Engine {
  */
 export function aws(options: AwsOptions): AwsEngine {
   const { table, prefix = table, clock, log = silentLog, prioritiesOf, nameFormOf } = options;
-  const parts = openTable({ table, clock, log, client: options.dynamodb });
+  const { requests } = options;
+  const parts = openTable({ table, clock, log, client: options.dynamodb, requests });
   const load = new Dependency('queues', clock, log);
-  const client = instrument(sqsClient(options.sqs), load);
+  const client = instrument(sqsClient(options.sqs), load, options);
   for (const each of [...parts.clients, client]) reportServerTime(each, clock, options.timekeeper);
   const queues = { client, clock, log, prefix, prioritiesOf, nameFormOf, load };
   const broker = createSqsBroker({ ...queues, table: parts.load });
@@ -98,9 +102,22 @@ export function aws(options: AwsOptions): AwsEngine {
     deadLetters,
     overload: new Admission(clock, log, [parts.load, load]),
     meters: { table: parts.meter, queues: broker.meter },
+    consumed: () => consumedOf(parts.meter, broker.meter),
     close() {
       closing ??= close();
       return closing;
     },
   };
+}
+
+/** Returns what AWS bills for the requests so far: the parts of the capacity units, and the requests to SQS. */
+function consumedOf(table: Meter, queues: SqsMeter): Readonly<Record<string, number>> {
+  const sum = { write: 0, index: 0, read: 0, sqs: 0 };
+  for (const { writeUnits, indexWriteUnits, failedUnits, readUnits } of Object.values(table.read())) {
+    sum.write += writeUnits - indexWriteUnits + failedUnits;
+    sum.index += indexWriteUnits;
+    sum.read += readUnits;
+  }
+  for (const { calls } of Object.values(queues.read())) sum.sqs += calls;
+  return sum;
 }

@@ -10,6 +10,7 @@ import {
 import { isKeyFree } from '../../core/submission/key.ts';
 import { fold } from '../../core/task/evolve.ts';
 import { isReady, listedState } from '../../core/task/head.ts';
+import { readySinceMs } from '../../core/task/ready-since.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   Acceptance,
@@ -17,6 +18,7 @@ import type {
   Change,
   LeaseRenewal,
   QueueCounts,
+  ReadyGroup,
   Snapshot,
   TaskId,
   TaskStore,
@@ -116,6 +118,19 @@ function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
   return counts;
 }
 
+function readyByType(tables: Tables, rows: readonly Row[], nowMs: number): readonly ReadyGroup[] {
+  const groups = new Map<string, ReadyGroup>();
+  for (const row of rows) {
+    if (!isReady(row.head) || isExpired(row, nowMs) || !tables.isLowest(row)) continue;
+    const { type, typeVersion } = row.submission;
+    const key = `${type}/${typeVersion}`;
+    const { tasks, readySinceMs: others } = groups.get(key) ?? { tasks: 0, readySinceMs: undefined };
+    const sinceMs = Math.min(others ?? Number.POSITIVE_INFINITY, readySinceMs(row));
+    groups.set(key, { type, typeVersion, tasks: tasks + 1, readySinceMs: sinceMs });
+  }
+  return [...groups.values()];
+}
+
 /**
  * Returns a task in the state of its submission if it was ready for a worker at that time, else in its current state.
  */
@@ -188,6 +203,8 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
     isFirst: (lane, seq) => operate('store.isFirst', 1, () => lanes.lowest(lane)?.seq === seq),
     leaveLane: (lane, id, seq) => operate('store.leave', 1, () => tables.leave(lane, id, seq)),
     counts: (queue: QueueRef, nowMs) => operate('store.counts', 1, () => countsOf(rows.queue(queue), nowMs)),
+    readyByType: (queue, nowMs) =>
+      operate('store.readyByType', 1, () => readyByType(tables, rows.queue(queue), nowMs)),
     purge: (nowMs, limit) => operate('store.purge', 1, () => tables.purge(nowMs, limit)),
   };
 }

@@ -12,6 +12,7 @@ import type {
   LaneKey,
   LanePointer,
   QueueCounts,
+  ReadyGroup,
   Snapshot,
   SnapshotPage,
   TaskFilter,
@@ -19,6 +20,7 @@ import type {
   TaskStore,
   WriteOutcome,
 } from '../../ports/task-store.ts';
+import { readyByType } from './broker/ready-by-type.ts';
 import type { SqliteContext } from './context.ts';
 import type { GroupCommitter } from './group-commit.ts';
 import { leaveLane, lowestOf } from './lanes.ts';
@@ -122,6 +124,11 @@ export class SqliteTaskStore implements TaskStore {
     const name = this.#context.names.findQueue(tenant, queue);
     const { scheduled, ready, running, dead } = name ?? { scheduled: 0, ready: 0, running: 0, dead: 0 };
     return { scheduled, ready, running, dead };
+  }
+
+  async readyByType({ tenant, queue }: QueueRef): Promise<readonly ReadyGroup[]> {
+    const name = this.#context.names.findQueue(tenant, queue);
+    return name === undefined ? [] : this.#read(() => readyByType(this.#context, name));
   }
 
   async purge(nowMs: number, limit: number): Promise<number> {

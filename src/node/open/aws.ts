@@ -88,12 +88,14 @@ export async function openAws(store: AwsStore, options: StoreOptions): Promise<O
     timekeeper: clock,
     log,
     prioritiesOf,
+    requests: options.requests,
     nameFormOf: (queue) => (settings?.has(queue) === true ? (settings.of(queue).nameForm ?? 1) : 2),
     ...clients,
   });
   clock.onFitness(() => logFitness(clock, log));
   return {
     engine,
+    engineName: 'aws',
     clock,
     corrected: clock,
     createQueues: false,

@@ -4,6 +4,7 @@ import type { CorrectedClock } from '../../platform/corrected-clock.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { Log } from '../../ports/log.ts';
+import type { RequestObserver } from '../../ports/metrics.ts';
 import type { DutyOptions } from '../../runtime/nodes/duties.ts';
 import type { QueueSettings } from '../../service/admin/queue-settings.ts';
 
@@ -15,6 +16,8 @@ export interface StoreOptions {
    * queue. Default: all registered queues.
    */
   readonly queues?: readonly QueueRef[] | undefined;
+  /** Observes the requests of an engine to services below it. */
+  readonly requests?: RequestObserver | undefined;
   /** Called when the store had to close its file after an error. The process must end; its next start recovers the store. */
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
 }
@@ -22,6 +25,9 @@ export interface StoreOptions {
 /** An engine and the settings of a node that runs on it. */
 export interface OpenedStore {
   readonly engine: Engine;
+  readonly engineName: 'memory' | 'sqlite' | 'aws';
+  /** The file of an embedded store; undefined if the store has none. */
+  readonly path?: string | undefined;
   readonly clock: Clock;
   readonly createQueues: boolean;
   /** Refuses a store with another schema, before a server starts on it. Absent if opening the store has checked that. */

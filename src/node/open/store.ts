@@ -15,18 +15,25 @@ const checkFilesEveryMs = 500;
  */
 export async function openEngine(url: string, options: StoreOptions): Promise<Engine> {
   if (url === 'memory:') return memory({ clock: options.clock });
-  if (url.startsWith('file:')) {
-    const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
-    if (path !== '') return sqlite({ path, checkFilesEveryMs, ...options });
-  }
+  const path = pathOf(url);
+  if (path !== undefined) return sqlite({ path, checkFilesEveryMs, ...options });
   throw new HoldfastError('INVALID_ARGUMENT', 'BAD_CONFIGURATION', `'${url}' names no store.`, {
     help: 'Use file:./queue.db for a store in a file, or memory: for one that is gone with the process.',
   });
+}
+
+/** Returns the path of the file that a URL names, or undefined if it names none. */
+function pathOf(url: string): string | undefined {
+  if (!url.startsWith('file:')) return undefined;
+  return url.slice('file:'.length).replace(/^\/\/(?=\/)/, '') || undefined;
 }
 
 /** Opens the store that the configuration of a server or a worker names. */
 export async function openStore(store: string | AwsStore, options: StoreOptions): Promise<OpenedStore> {
   if (typeof store !== 'string') return openAws(store, options);
   const engine = await openEngine(store, options);
-  return { engine, clock: options.clock, createQueues: true, drainMs: timing.drainMs };
+  const path = pathOf(store);
+  const engineName = path === undefined ? 'memory' : 'sqlite';
+  const { clock } = options;
+  return { engine, engineName, path, clock, createQueues: true, drainMs: timing.drainMs };
 }

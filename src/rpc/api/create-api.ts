@@ -8,6 +8,7 @@ import {
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
+import type { NodeMetrics } from '../../ports/metrics.ts';
 import type { Service } from '../../service/service.ts';
 import { AdminService } from '../gen/holdfast/v1/admin_service_pb.ts';
 import { TaskService } from '../gen/holdfast/v1/task_service_pb.ts';
@@ -34,6 +35,8 @@ export interface ApiOptions {
   readonly log: Log;
   /** The name of this process among the nodes of the store. */
   readonly node: string;
+  /** Counts the calls. If absent, nothing is counted. */
+  readonly metrics?: NodeMetrics | undefined;
 }
 
 /** The interface of all calls (`Api`), with the members that only the server of this node needs. */
@@ -66,14 +69,21 @@ function methodsOf(deps: ApiDeps): ReadonlyMap<DescMethodUnary, AnyMethodHandler
   return methods;
 }
 
+/** Returns the name of a method as gRPC writes it. */
+function nameOf({ parent, name }: DescMethodUnary): string {
+  return `${parent.typeName}/${name}`;
+}
+
+const submitMethod = nameOf(TaskService.method.submitTasks);
+
 function notBuilt(method: DescMethodUnary): HoldfastError {
-  const name = `${method.parent.typeName}/${method.name}`;
+  const name = nameOf(method);
   return new HoldfastError('UNIMPLEMENTED', 'NOT_BUILT', `This server does not know ${name}.`, {
     help: 'Update the server, or use a client of its version.',
   });
 }
 
-export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
+export function createApi({ service, clock, log, node, metrics }: ApiOptions): NodeApi {
   const streams = new OpenStreams();
   const drains = new Set<() => void>();
   const finishes = new Set<() => void>();
@@ -104,6 +114,14 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
     },
   };
   const methods = methodsOf(deps);
+  metrics?.addSource({
+    name: 'streams',
+    everyMs: 0,
+    read(gauges) {
+      gauges.set('holdfast.stream.open', {}, streams.count);
+      gauges.set('holdfast.stream.buffered', {}, deps.unsent.bytes);
+    },
+  });
 
   /** Converts any error to a HoldfastError. Logs unexpected errors, because they are defects of the server. */
   function toHoldfastError(thrown: unknown, call: string): HoldfastError {
@@ -127,10 +145,15 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
       await answered;
     },
     async submit(batch, context) {
+      const beganMs = metrics === undefined ? 0 : clock.monotonic();
       try {
-        return await unanswered.track(submit(deps, batch, context));
+        const result = await unanswered.track(submit(deps, batch, context));
+        metrics?.called(submitMethod, 'OK', undefined, clock.monotonic() - beganMs);
+        return result;
       } catch (thrown) {
-        throw toHoldfastError(thrown, 'SubmitTasks');
+        const error = toHoldfastError(thrown, 'SubmitTasks');
+        metrics?.called(submitMethod, error.code, error.reason, clock.monotonic() - beganMs);
+        throw error;
       }
     },
     async call<M extends DescMethodUnary>(
@@ -140,11 +163,16 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
     ): Promise<MessageShape<M['output']>> {
       const handler = methods.get(method);
       if (handler === undefined) throw notBuilt(method);
+      const beganMs = metrics === undefined ? 0 : clock.monotonic();
       try {
         const output = (await unanswered.track(handler(request, context))) as MessageInitShape<M['output']>;
-        return create(method.output as M['output'], output);
+        const answer = create(method.output as M['output'], output);
+        metrics?.called(nameOf(method), 'OK', undefined, clock.monotonic() - beganMs);
+        return answer;
       } catch (thrown) {
-        throw toHoldfastError(thrown, method.name);
+        const error = toHoldfastError(thrown, method.name);
+        metrics?.called(nameOf(method), error.code, error.reason, clock.monotonic() - beganMs);
+        throw error;
       }
     },
     watch: (request, context) => watchTasks(deps, request, context),

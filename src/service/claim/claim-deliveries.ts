@@ -223,6 +223,7 @@ function concludeClaim(
   const tip = events.length === 0 ? snapshot.tip : [...snapshot.tip, ...events];
   const done: Snapshot = { ...snapshot, head: outcome.head, tip };
   logLosses(context, snapshot, events);
+  context.metrics?.changed(snapshot, events);
   if (outcome.head.state !== 'running') {
     afterCommit(context, done);
     context.background('delivery', syncDelivery(context, delivery.receiptHandle, done));
@@ -260,10 +261,16 @@ async function writeClaims(
       if (assignment !== undefined) assigned.push(assignment);
     } else if (outcome.kind === 'conflict' && outcome.current !== undefined) {
       claimant.onRaceLost?.(lostRace(outcome.current.id, outcome.current.head));
+      context.metrics?.claimLost(outcome.current.submission.scope, 'race');
       lostRaces.push({ delivery: one.candidate.delivery, snapshot: outcome.current });
     } else if (outcome.kind === 'failed') {
-      if (isUnanswered(outcome.error)) unanswered.push(one);
+      const isUnknown = isUnanswered(outcome.error);
+      if (isUnknown) unanswered.push(one);
       else failed.push(one.candidate.delivery);
+      context.metrics?.claimLost(
+        one.candidate.snapshot.submission.scope,
+        isUnknown ? 'unanswered' : 'storeFailed',
+      );
     }
     // If the task no longer exists, its delivery becomes visible again by itself, and the next receive hides or deletes it
     // as the delivery of an unknown task.
@@ -313,6 +320,8 @@ async function claimCandidates(
       const isUnknown = planned.length > 0 && isUnanswered(thrown);
       if (isUnknown) releaseUnanswered(context, planned.map(unansweredOf));
       const deliveries = isUnknown ? [] : candidates.map(({ delivery }) => delivery);
+      for (const { submission } of candidates.map(({ snapshot }) => snapshot))
+        context.metrics?.claimLost(submission.scope, isUnknown ? 'unanswered' : 'storeFailed');
       context.background('delivery', returnDeliveries(context, deliveries));
       // Tasks that were claimed in earlier rounds must still reach their worker.
       if (assignments.length === 0) throw thrown;

@@ -6,6 +6,7 @@ import { leaseExpiredAtMs } from '../../core/task/decision.ts';
 import type { Head } from '../../core/task/head.ts';
 import { isFromClaim, type Lease } from '../../core/task/lease.ts';
 import { renew } from '../../core/task/renew.ts';
+import type { NodeMetrics } from '../../ports/metrics.ts';
 import type { LeaseRenewal, Snapshot, WriteOutcome } from '../../ports/task-store.ts';
 import { factsOf } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
@@ -98,6 +99,17 @@ async function loadHeartbeats(
   return heartbeats;
 }
 
+/** Records how late a heartbeat came after the one before it. */
+function recordLateness(
+  { heldLeases }: ServiceContext,
+  metrics: NodeMetrics,
+  { id, fencingToken }: Lease,
+  nowMs: number,
+): void {
+  const lastAtMs = heldLeases.get(id, fencingToken)?.lastReportAtMs;
+  if (lastAtMs !== undefined) metrics.heartbeat(nowMs - lastAtMs - timing.heartbeatMs);
+}
+
 /**
  * Handles a batch of heartbeats: renews each lease whose task is still running with the lease's fencing token. If the
  * attempt is cancelled or timed out, or the lease is lost, the verdict of the heartbeat says so, and the lease is not
@@ -113,6 +125,7 @@ export async function heartbeat(
   const nowMs = context.clock.now();
   const changes: LeaseRenewal[] = [];
   for (const one of await loadHeartbeats(context, items, from, answers)) {
+    if (context.metrics !== undefined) recordLateness(context, context.metrics, one.lease, nowMs);
     context.heldLeases.reported(one.lease.id, one.lease.fencingToken, nowMs);
     const decision = decideRenewal(context, one.snapshot, one);
     if (decision.verdict !== 'renewed') {

@@ -80,6 +80,8 @@ function concludeSettlement(
 ): SettleResult {
   const { head } = outcome;
   const { submission } = one.snapshot;
+  const isNotBegun = one.command.outcome === 'released' && !one.command.begun;
+  context.metrics?.changed(one.snapshot, change.events, !isNotBegun);
   // Only the dispatch of the lane's next task needs all of the settled task's newest events (the tip); no
   // other step after a settlement reads the tip.
   afterCommit(context, {
@@ -91,6 +93,15 @@ function concludeSettlement(
     context.background('delivery', syncDelivery(context, one.lease.receiptHandle, { head, submission }));
   }
   return { state: shownState(head), error: undefined };
+}
+
+function refused(
+  { metrics }: ServiceContext,
+  { snapshot }: SettlementInProgress,
+  error: HoldfastError,
+): SettleResult {
+  metrics?.settlementRefused(snapshot.submission.scope, error.reason);
+  return { error: itemError(error) };
 }
 
 /** The task changes of one write, and the settlement of each change at the same index. */
@@ -107,7 +118,7 @@ function decideRound(
     const { head } = one.snapshot;
     if (!isFromClaim(head, one.lease)) {
       // The held lease stays: it is that of the claim, and its worker may still settle.
-      results[one.index] = { error: itemError(foreignLease(one.lease.id)) };
+      results[one.index] = refused(context, one, foreignLease(one.lease.id));
       continue;
     }
     const decision = decide(head, factsOf(context, one.snapshot), one.command, context.clock.now());
@@ -115,7 +126,7 @@ function decideRound(
       // A refused settlement does not change the task's delivery, because the delivery belongs to the current holder of the
       // lease.
       context.heldLeases.drop(one.lease.id, one.lease.fencingToken);
-      results[one.index] = { error: itemError(rejectionError(one.lease.id, decision.rejection)) };
+      results[one.index] = refused(context, one, rejectionError(one.lease.id, decision.rejection));
     } else if (decision.events.length === 0) {
       context.heldLeases.drop(one.lease.id, one.lease.fencingToken);
       results[one.index] = { state: shownState(head), error: undefined };
@@ -144,7 +155,8 @@ async function writeRound(
       context.heldLeases.drop(one.lease.id, one.lease.fencingToken);
       results[one.index] = concludeSettlement(context, one, change, outcome);
     } else if (outcome.kind === 'failed') results[one.index] = { error: itemError(outcome.error) };
-    else if (outcome.current === undefined) results[one.index] = { error: itemError(notFound(one.lease.id)) };
+    else if (outcome.current === undefined)
+      results[one.index] = refused(context, one, notFound(one.lease.id));
     else {
       one.snapshot = outcome.current;
       lostRaces.push(one);
@@ -271,7 +283,7 @@ export async function settle(
       for (const one of round.settlements) results[one.index] ??= { error: itemError(thrown) };
     }
   }
-  for (const one of settlements) results[one.index] = { error: itemError(contended(one.lease.id)) };
+  for (const one of settlements) results[one.index] = refused(context, one, contended(one.lease.id));
   return { results, credited: credited && to !== undefined && isCurrent(to) };
 }
 

@@ -120,6 +120,7 @@ function claimedAssignmentOf(
   if (accepted?.kind !== 'fresh') return undefined;
   const { snapshot } = accepted;
   context.changeFeed.publish(snapshot.id);
+  context.metrics?.changed(snapshot, snapshot.tip);
   context.heldLeases.put({ snapshot, receiptHandle: '', sessionId: session.id, begun: session.begins });
   return assignmentOf(context, '', snapshot);
 }

@@ -7,6 +7,7 @@ import { sameSpec } from '../../core/submission/sameness.ts';
 import { expiry, resolveOptions, type Submission, submittedEvent } from '../../core/submission/submission.ts';
 import { fold } from '../../core/task/evolve.ts';
 import { isReady, shownState } from '../../core/task/head.ts';
+import type { NodeMetrics } from '../../ports/metrics.ts';
 import type { Acceptance, AcceptOutcome, LaneKey, Snapshot, TaskId } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
 import { dispatch, dispatchLowest, laneOf } from '../hand-over.ts';
@@ -183,11 +184,40 @@ export async function submit(
   items: readonly SubmitItem[],
   call: { readonly notAfterMs: number | undefined },
 ): Promise<readonly SubmitResult[]> {
-  const release = context.overload?.admit(items.length);
+  let release: (() => void) | undefined;
   try {
+    release = context.overload?.admit(items.length);
     return await submitAdmitted(context, target, items, call);
+  } catch (thrown) {
+    if (context.metrics !== undefined) countRefused(context.metrics, target, items, asHoldfastError(thrown));
+    throw thrown;
   } finally {
     release?.();
+  }
+}
+
+function countRefused(
+  metrics: NodeMetrics,
+  target: QueueRef,
+  items: readonly SubmitItem[],
+  { reason }: HoldfastError,
+): void {
+  metrics.submissionsRefused(items.length, reason);
+  for (const { spec } of items) metrics.submitted(target, peekSpec(spec).type, 'refused');
+}
+
+function countResults(
+  metrics: NodeMetrics,
+  target: QueueRef,
+  submissions: readonly Submission[],
+  results: readonly SubmitResult[],
+): void {
+  for (let i = 0; i < results.length; i++) {
+    const { type } = submissions[i] as Submission;
+    const result = results[i] as SubmitResult;
+    if (result.error === undefined)
+      metrics.submitted(target, type, result.deduplicated ? 'deduplicated' : 'accepted');
+    else metrics.submitted(target, type, result.error.reason === 'KEY_REUSED' ? 'conflict' : 'refused');
   }
 }
 
@@ -236,6 +266,7 @@ async function submitAdmitted(
       );
   }
   if (waits.length > 0) await Promise.all(waits);
+  if (context.metrics !== undefined) countResults(context.metrics, target, submissions, results);
   return results;
 
   async function acknowledge(one: (typeof accepted)[number], submission: Submission): Promise<SubmitResult> {

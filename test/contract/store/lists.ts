@@ -324,4 +324,36 @@ export const lists: Subject = (requires) => {
       expect(nobody).toEqual({ scheduled: 0, ready: 0, running: 0, dead: 0 });
     },
   );
+
+  requires('the ready tasks of a queue are counted by their types', async (fixture) => {
+    const readySinceMs = fixture.now;
+    await fixture.accept({ key: 'a', type: 'mail' });
+    await fixture.clock.advance(5_000);
+    const running = await fixture.accept({ key: 'b', type: 'mail' });
+    await fixture.accept({ key: 'c', type: 'mail' });
+    await fixture.accept({ key: 'd', type: 'pdf' });
+    await fixture.accept({ key: 'e', type: 'mail', queue: 'other' });
+    await fixture.claim(running);
+    const groups = await fixture.store.readyByType(queue, fixture.now);
+    expect(groups.toSorted((a, b) => (a.type < b.type ? -1 : 1))).toEqual([
+      { type: 'mail', typeVersion: 1, tasks: 2, readySinceMs },
+      { type: 'pdf', typeVersion: 1, tasks: 1, readySinceMs: readySinceMs + 5_000 },
+    ]);
+  });
+
+  requires(
+    'a task that waits for its turn in a lane is not the one that has been ready for longest',
+    async (fixture) => {
+      const lane = { orderingKey: 'lane', type: 'mail' };
+      const first = await fixture.accept({ key: 'a', ...lane });
+      await fixture.accept({ key: 'b', ...lane });
+      await fixture.claim(first);
+      await fixture.clock.advance(5_000);
+      expect(
+        (await fixture.store.readyByType(queue, fixture.now)).filter(
+          (group) => group.readySinceMs !== undefined,
+        ),
+      ).toEqual([]);
+    },
+  );
 };

@@ -1,3 +1,5 @@
+import type { Clock } from '../../../ports/clock.ts';
+import type { RequestObserver } from '../../../ports/metrics.ts';
 import { isThrottle } from '../sdk/error-names.ts';
 import { errorKindOf, reasonsIn } from '../sdk/errors.ts';
 import type { Dependency, RequestResult } from './dependency.ts';
@@ -47,12 +49,20 @@ function resultOfOutput(output: unknown): RequestResult {
   return Failed.some(({ Code }) => isThrottle(Code)) ? 'throttle' : 'answer';
 }
 
+/** An observer of requests, if there is one, and the clock by which their times are measured. */
+export interface ObservedRequests {
+  readonly clock: Clock;
+  readonly requests?: RequestObserver | undefined;
+}
+
 /**
- * Makes an AWS SDK client record each of its HTTP requests in `dependency`, also the requests of the SDK's retries.
+ * Makes an AWS SDK client record each of its HTTP requests in `dependency` and with the observer, also the requests of the
+ * SDK's retries.
  */
 export function instrument<Client extends { readonly middlewareStack: object }>(
   client: Client,
   dependency: Dependency,
+  { clock, requests }: ObservedRequests,
 ): Client {
   (client.middlewareStack as MiddlewareStack).add(
     (next, { commandName = '' }) => {
@@ -64,12 +74,19 @@ export function instrument<Client extends { readonly middlewareStack: object }>(
         if (result !== 'answer') first = false;
       };
       return async (args) => {
+        const beganMs = clock.monotonic();
+        const observe = (result: RequestResult | undefined): void =>
+          requests?.request(operation, clock.monotonic() - beganMs, result === 'throttle');
         try {
           const answer = await next(args);
-          record(resultOfOutput(answer.output));
+          const result = resultOfOutput(answer.output);
+          record(result);
+          observe(result);
           return answer;
         } catch (thrown) {
-          record(resultOfError(thrown), thrown);
+          const result = resultOfError(thrown);
+          record(result, thrown);
+          observe(result);
           throw thrown;
         }
       };

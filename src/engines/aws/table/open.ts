@@ -1,6 +1,7 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../ports/clock.ts';
 import { type Log, silentLog } from '../../../ports/log.ts';
+import type { RequestObserver } from '../../../ports/metrics.ts';
 import type { Registry } from '../../../ports/registry.ts';
 import type { TaskStore } from '../../../ports/task-store.ts';
 import { Dependency } from '../load/dependency.ts';
@@ -23,6 +24,7 @@ export interface TableOptions {
   readonly log?: Log | undefined;
   /** Region, endpoint and credentials for DynamoDB. The SDK takes absent values from its default sources. */
   readonly client?: DynamoDBClientConfig | undefined;
+  readonly requests?: RequestObserver | undefined;
 }
 
 /** The task store and the registry on one DynamoDB table, without a broker. */
@@ -72,8 +74,8 @@ export function tableClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
 export function openTable(options: TableOptions): TableParts {
   const { table, clock, log = silentLog } = options;
   const load = new Dependency('table', clock, log);
-  const client = instrument(tableClient(options.client), load);
-  const leases = instrument(tableClient(options.client), load);
+  const client = instrument(tableClient(options.client), load, options);
+  const leases = instrument(tableClient(options.client), load, options);
   const meter = new Meter();
   const calls = new TableCalls({ leases, others: client }, load, table, clock, meter);
   const nonces = new Nonces(clock);

@@ -14,6 +14,7 @@ import type {
   LaneKey,
   LanePointer,
   QueueCounts,
+  ReadyGroup,
   Snapshot,
   SnapshotPage,
   TaskFilter,
@@ -28,6 +29,7 @@ import { historyOf } from './read/history.ts';
 import { isFirst, leaveLane } from './read/lane-order.ts';
 import { lowestOf } from './read/lanes.ts';
 import { listPage, type PageRequest } from './read/lists.ts';
+import { readyByType } from './read/ready-by-type.ts';
 import { loadAll, loadNewest, readAllAsSubmitted, readAnchor, readHeads } from './read/snapshots.ts';
 import { verify } from './read/verification.ts';
 import { addressOf, slotOf } from './schema/ids.ts';
@@ -133,6 +135,10 @@ export class AwsTaskStore implements TaskStore {
 
   counts(queue: QueueRef, nowMs: number): Promise<QueueCounts> {
     return this.#during((context) => countsOf(context, queue, nowMs));
+  }
+
+  readyByType(queue: QueueRef, nowMs: number): Promise<readonly ReadyGroup[]> {
+    return this.#during((context) => readyByType(context, queue, nowMs));
   }
 
   /** Returns 0: the table's TTL deletes expired items. */

@@ -95,6 +95,8 @@ export function prepareStatements(db: DatabaseSync) {
     readyAfter:
       read(`${snapshot} WHERE t.queue = ? AND t.priority = ? AND t.task_type = ? AND t.dispatchable = 1 AND t.seq > ?
       ORDER BY t.seq LIMIT ?`),
+    countReady: read(`SELECT count(*) FROM (SELECT 1 FROM task INDEXED BY task_ready
+      WHERE queue = ? AND priority = ? AND task_type = ? AND dispatchable = 1 LIMIT ?)`),
     nextTaskType: read(`SELECT min(task_type) FROM task INDEXED BY task_ready
       WHERE queue = ? AND priority = ? AND dispatchable = 1 AND task_type > ?`),
 

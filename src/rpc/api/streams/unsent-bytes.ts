@@ -24,6 +24,11 @@ export class UnsentBytes {
     this.#limits = unsentLimits;
   }
 
+  /** The unsent bytes of all streams. */
+  get bytes(): number {
+    return this.#all;
+  }
+
   of({ name }: Identity): StreamUnsent {
     const add = (bytes: number): void => this.#add(name, bytes);
     const room = (): number => this.#roomOf(name);

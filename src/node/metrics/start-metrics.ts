@@ -1,0 +1,87 @@
+/** Starts the metrics of a process: the registry, the listener for Prometheus, the export over OTLP. */
+import { processGauges } from '../../platform/process-gauges.ts';
+import { packageVersion } from '../../platform/version.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Engine } from '../../ports/engine.ts';
+import type { Log } from '../../ports/log.ts';
+import type { GaugeSource, NodeMetrics, RequestObserver, WorkerMetrics } from '../../ports/metrics.ts';
+import { type MetricsListener, openMetricsListener } from '../../rpc/server/metrics-listener.ts';
+import { contentType, prometheusText } from '../../telemetry/metrics/exposition.ts';
+import { NodeCounters } from '../../telemetry/metrics/node-counters.ts';
+import type { MetricsExport } from '../../telemetry/metrics/otlp/export-metrics.ts';
+import type { OtlpSettings } from '../../telemetry/metrics/otlp/otlp-settings.ts';
+import { Registry } from '../../telemetry/metrics/registry.ts';
+import { timedStore } from '../../telemetry/metrics/timed-store.ts';
+import { WorkerCounters } from '../../telemetry/metrics/worker-counters.ts';
+
+export interface MetricsOptions {
+  /** Where Prometheus reads the metrics. Default: nowhere. */
+  readonly listen?: { readonly host: string; readonly port: number } | undefined;
+  /** The tenants whose series have the label `tenant`. Default: none. */
+  readonly tenants?: readonly string[] | undefined;
+  /** The collector to which the metrics are sent. Default: none. */
+  readonly otlp?: (OtlpSettings & { readonly serviceName: string }) | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The metrics of a process. */
+export interface ProcessMetrics {
+  /** The counters of a node of this process. */
+  readonly node: NodeMetrics & RequestObserver;
+  /** The counters of the workers of this process. */
+  readonly worker: WorkerMetrics;
+  /** The port of the listener; undefined if there is none. */
+  readonly port: number | undefined;
+  /** Returns an engine whose writes are measured. */
+  measured(engine: Engine, name: string): Engine;
+  addSource(source: GaugeSource): void;
+  /** Sends the metrics a last time if they are exported, for at most `limitMs`, and closes the listener. */
+  stop(limitMs?: number): Promise<void>;
+}
+
+/** How long a stopping process waits for the collector to take its last metrics, in ms. */
+const lastExportMs = 300;
+
+/** @throws HoldfastError PORT_IN_USE or BAD_CONFIGURATION if the port cannot be opened. */
+export async function startMetrics(options: MetricsOptions): Promise<ProcessMetrics> {
+  const { clock, log, tenants, listen, otlp } = options;
+  const registry = new Registry({ clock, log, tenants, isExponential: otlp !== undefined });
+  const ofProcess = processGauges();
+  registry.addSource(ofProcess);
+  let node: NodeCounters | undefined;
+  let worker: WorkerCounters | undefined;
+  let listener: MetricsListener | undefined;
+  if (listen !== undefined) {
+    const pause = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
+    const read = async (): Promise<string> => prometheusText(await registry.collect(), pause);
+    listener = await openMetricsListener({ ...listen, contentType, read, log });
+  }
+  let exporting: MetricsExport | undefined;
+  if (otlp !== undefined) {
+    const { startExport } = await import('../../telemetry/metrics/otlp/export-metrics.ts');
+    exporting = await startExport({ ...otlp, registry, clock, log, version: packageVersion() });
+  }
+  return {
+    get node() {
+      node ??= new NodeCounters(registry);
+      return node;
+    },
+    get worker() {
+      worker ??= new WorkerCounters(registry);
+      return worker;
+    },
+    port: listener?.port,
+    measured: (engine, name) => ({
+      ...engine,
+      store: timedStore(engine.store, name, registry, clock),
+      close: () => engine.close(),
+    }),
+    addSource: (source) => registry.addSource(source),
+    async stop(limitMs = lastExportMs) {
+      await exporting?.stop(limitMs);
+      ofProcess.stop();
+      await listener?.close();
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { connect as connectSocket, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { recordingLog } from '../../../test/fixtures/listening-node.ts';
+import { type MetricsListener, openMetricsListener } from './metrics-listener.ts';
+
+const log = recordingLog();
+const open: MetricsListener[] = [];
+afterEach(async () => {
+  for (const listener of open.splice(0)) await listener.close();
+});
+
+async function listening(read: () => Promise<string> = async () => 'up 1\n'): Promise<string> {
+  const listener = await openMetricsListener({
+    host: '127.0.0.1',
+    port: 0,
+    contentType: 'text/plain',
+    read,
+    log,
+  });
+  open.push(listener);
+  return `http://127.0.0.1:${listener.port}`;
+}
+
+describe('the listener of metrics', () => {
+  it('answers GET and HEAD of /metrics, also with a query', async () => {
+    const at = await listening();
+    const got = await fetch(`${at}/metrics?name=x`);
+    expect([got.status, got.headers.get('content-type'), await got.text()]).toEqual([
+      200,
+      'text/plain',
+      'up 1\n',
+    ]);
+    const head = await fetch(`${at}/metrics`, { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '5', '']);
+  });
+
+  it.each([
+    ['another path', '/', {}, 404, 'The metrics are at /metrics.'],
+    ['another method', '/metrics', { method: 'DELETE' }, 405, 'Only GET reads the metrics.'],
+    ['a body', '/metrics', { method: 'POST', body: 'x' }, 405, 'Only GET'],
+    ['a web page', '/metrics', { headers: { origin: 'http://evil.example' } }, 403, 'web pages are refused'],
+  ])('answers %s with what is wrong', async (_, path, init, status, text) => {
+    const refused = await fetch(`${await listening()}${path}`, init);
+    expect(refused.status).toBe(status);
+    expect(await refused.text()).toContain(text);
+  });
+
+  it('refuses a page of a browser whose name leads to this address, which sends no origin', async () => {
+    const { port } = new URL(await listening());
+    const request = `GET /metrics HTTP/1.1\r\nhost: evil.example\r\nsec-fetch-site: same-origin\r\n\r\n`;
+    expect(await answerOf(Number(port), request)).toContain('HTTP/1.1 403');
+  });
+
+  it('refuses a request with a body', async () => {
+    const { port } = new URL(await listening());
+    const request = 'GET /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx';
+    expect(await answerOf(Number(port), request)).toContain('HTTP/1.1 400');
+  });
+
+  it('collects once for all requests that come meanwhile, and again for the next one', async () => {
+    let collections = 0;
+    const gate = Promise.withResolvers<void>();
+    const at = await listening(async () => {
+      collections++;
+      await gate.promise;
+      return `n ${collections}\n`;
+    });
+    const all = Array.from({ length: 8 }, async () => (await fetch(`${at}/metrics`)).text());
+    await expect.poll(() => collections).toBe(1);
+    gate.resolve();
+    expect(new Set(await Promise.all(all))).toEqual(new Set(['n 1\n']));
+    expect(await (await fetch(`${at}/metrics`)).text()).toBe('n 2\n');
+  });
+
+  it('answers 500 if the metrics cannot be collected, says nothing of the cause, and logs it', async () => {
+    const at = await listening(() => Promise.reject(new Error('secret cause')));
+    const failed = await fetch(`${at}/metrics`);
+    expect(failed.status).toBe(500);
+    expect(await failed.text()).not.toContain('secret');
+    expect(log.lines.at(-1)).toMatchObject({ level: 'error', err: new Error('secret cause') });
+  });
+
+  it('has at most 16 connections, refuses large headers, and closes within a moment although they are open', async () => {
+    const at = await listening();
+    const { port } = new URL(at);
+    const sockets = Array.from({ length: 30 }, () => connectSocket(Number(port), '127.0.0.1'));
+    for (const socket of sockets) socket.on('error', () => {});
+    await Promise.all(sockets.slice(16).map(closed));
+    expect(sockets.filter((socket) => !socket.destroyed)).toHaveLength(16);
+    sockets[0]?.destroy();
+    const large = `GET /metrics HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(9_000)}\r\n\r\n`;
+    await expect.poll(() => answerOf(Number(port), large)).toContain('431');
+    await open.splice(0)[0]?.close();
+    await Promise.all(sockets.slice(1, 16).map(closed));
+  });
+});
+
+function closed(socket: Socket): Promise<void> {
+  return socket.destroyed
+    ? Promise.resolve()
+    : new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+async function answerOf(port: number, request: string): Promise<string> {
+  const socket = connectSocket(port, '127.0.0.1', () => socket.write(request));
+  let text = '';
+  socket.on('error', () => {});
+  socket.setEncoding('latin1');
+  for await (const chunk of socket) {
+    text += chunk;
+    if (text.includes('\r\n\r\n')) break;
+  }
+  socket.destroy();
+  return text;
+}

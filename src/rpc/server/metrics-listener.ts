@@ -1,0 +1,109 @@
+/** The listener by which Prometheus reads the metrics of a process, beside the listeners of the API. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { timing } from '../../core/limits.ts';
+import type { Log } from '../../ports/log.ts';
+import { openPort } from './sockets.ts';
+
+/** How many connections may be open: two Prometheus servers, and people with curl. */
+const mostConnections = 16;
+const mostHeaderBytes = 8_192;
+/** How long an idle connection stays open, in ms, so that a scraper that comes every 15 s uses one again. */
+const keepAliveMs = 20_000;
+/** The time in ms after which a connection is cut whose client does not read. */
+const stalledMs = 30_000;
+
+export interface MetricsListenerOptions {
+  readonly host: string;
+  /** The TCP port. With 0 the system chooses a free one. */
+  readonly port: number;
+  readonly contentType: string;
+  /** Collects the metrics and returns them as text. */
+  read(): Promise<string>;
+  readonly log: Log;
+}
+
+export interface MetricsListener {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Opens the listener. @throws HoldfastError PORT_IN_USE or BAD_CONFIGURATION. */
+export async function openMetricsListener(options: MetricsListenerOptions): Promise<MetricsListener> {
+  const { host, log, contentType } = options;
+  let collecting: Promise<Buffer> | undefined;
+  // Requests that come while the metrics are collected share the result: a flood of them costs one collection at a time.
+  const text = (): Promise<Buffer> => {
+    collecting ??= options
+      .read()
+      .then((read) => Buffer.from(read))
+      .finally(() => {
+        collecting = undefined;
+      });
+    return collecting;
+  };
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const refusal = refusalOf(request);
+    if (refusal !== undefined) {
+      response.writeHead(refusal.status, { ...plain, ...refusal.headers, connection: 'close' });
+      response.end(`${refusal.text}\n`);
+      return;
+    }
+    try {
+      const body = await text();
+      response.writeHead(200, { 'content-type': contentType, 'content-length': body.length });
+      response.end(request.method === 'HEAD' ? undefined : body);
+    } catch (err) {
+      log.error({ err }, 'could not collect the metrics');
+      response.writeHead(500, plain);
+      response.end('The metrics could not be collected; the log says why.\n');
+    }
+  };
+
+  const limits = {
+    maxHeaderSize: mostHeaderBytes,
+    headersTimeout: timing.headersMs,
+    requestTimeout: timing.headersMs,
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: keepAliveMs,
+  };
+  const server = createServer(limits, (request, response) => void answer(request, response));
+  server.timeout = stalledMs;
+  // A process whose verb has failed must end although its metrics are shown.
+  server.unref();
+  server.on('connection', (socket) => socket.unref());
+  const port = await openPort(server, host, options.port);
+  server.maxConnections = mostConnections;
+  return {
+    port,
+    close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      return closed;
+    },
+  };
+}
+
+const plain = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' };
+
+interface Refusal {
+  readonly status: number;
+  readonly text: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Returns why a request is refused, or undefined for one that reads the metrics. */
+function refusalOf({ url = '', method = '', headers }: IncomingMessage): Refusal | undefined {
+  const path = url.split('?')[0] ?? '';
+  const site = headers['sec-fetch-site'];
+  // A browser sends this header: a web page must not read the metrics of a local server, a person may.
+  if (headers.origin !== undefined || (site !== undefined && site !== 'none'))
+    return { status: 403, text: 'Requests from web pages are refused here.' };
+  if (path !== '/metrics')
+    return { status: 404, text: 'There is nothing here. The metrics are at /metrics.' };
+  if (method !== 'GET' && method !== 'HEAD')
+    return { status: 405, text: 'Only GET reads the metrics.', headers: { allow: 'GET, HEAD' } };
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
+    return { status: 400, text: 'A request for the metrics has no body.' };
+  return undefined;
+}

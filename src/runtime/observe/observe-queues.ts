@@ -1,0 +1,87 @@
+import { handlesType } from '../../core/handled-type.ts';
+import { limits } from '../../core/limits.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
+import type { Gauges } from '../../ports/metrics.ts';
+import type { ReadyGroup } from '../../ports/task-store.ts';
+import { everyWorker } from '../../service/admin/known-workers.ts';
+import type { QueueSetting } from '../../service/admin/queue-settings.ts';
+import type { ServiceContext } from '../../service/context.ts';
+import type { KnownWorkers, WorkerView } from '../../service/service.ts';
+
+/** How many lanes are read that dead tasks hold, of one queue. */
+const mostHeldLanes = 10;
+/** How many queues of one node are shown. The name of every further queue would be `_other` anyway. */
+const mostQueues = 200;
+
+/**
+ * Reads the queues that this node shows, one after the other, so that the calls of clients come in between: counts, ready
+ * tasks by type and, where dead tasks hold lanes, the tasks behind them.
+ */
+export async function observeQueues(
+  context: ServiceContext,
+  gauges: Gauges,
+  isMine: (queue: QueueRef) => boolean,
+): Promise<void> {
+  const mine = context.queues.all().filter(isMine).slice(0, mostQueues);
+  if (mine.length === 0) return;
+  const known = await everyWorker(context);
+  for (const queue of mine) await observeQueue(context, gauges, context.queues.of(queue), known);
+}
+
+async function observeQueue(
+  context: ServiceContext,
+  gauges: Gauges,
+  setting: QueueSetting,
+  known: KnownWorkers,
+): Promise<void> {
+  const { store, clock } = context;
+  const { tenant, queue, paused } = setting;
+  const ref = { tenant, queue };
+  const { scheduled, ready, running, dead } = await store.counts(ref, clock.now());
+  const states = { scheduled, ready, running, dead };
+  for (const [state, tasks] of Object.entries(states))
+    gauges.set('holdfast.queue.tasks', { ...ref, state }, tasks);
+  gauges.set('holdfast.queue.paused', ref, paused ? 1 : 0);
+  const groups = ready === 0 ? [] : await store.readyByType(ref, clock.now());
+  const since = groups.flatMap(({ readySinceMs }) => readySinceMs ?? []);
+  const ageMs = since.length === 0 ? 0 : clock.now() - Math.min(...since);
+  gauges.set('holdfast.queue.oldest_ready.age', ref, Math.max(0, ageMs) / 1_000);
+  const unserved = { no_worker: 0, no_type: 0, no_version: 0, paused: 0, lane_held: 0 };
+  const workers = known.workers.filter((one) => one.tenant === tenant && one.queues.includes(queue));
+  for (const group of groups) {
+    const cause = paused ? 'paused' : causeOf(group, workers, known.isComplete);
+    if (cause !== undefined) unserved[cause] += group.tasks;
+  }
+  if (setting.onDead === 'hold' && dead > 0) unserved.lane_held = await heldBehind(context, ref);
+  for (const [cause, tasks] of Object.entries(unserved))
+    gauges.set('holdfast.queue.unserved', { ...ref, cause }, tasks);
+}
+
+/** Returns why no worker takes these tasks. An incomplete list of workers cannot show that there is none. */
+function causeOf(
+  { type, typeVersion }: ReadyGroup,
+  workers: readonly WorkerView[],
+  isComplete: boolean,
+): 'no_worker' | 'no_type' | 'no_version' | undefined {
+  if (!isComplete) return undefined;
+  if (workers.length === 0) return 'no_worker';
+  const handled = workers.flatMap(({ types, maxVersions }) =>
+    types.map((name, i) => ({ type: name, maxVersion: maxVersions[i] ?? 1 })),
+  );
+  if (handlesType(handled, type, typeVersion)) return undefined;
+  return handled.some((one) => one.type === type) ? 'no_version' : 'no_type';
+}
+
+/** Counts the tasks that wait behind dead tasks in their lanes, as far as a bounded read finds them. */
+async function heldBehind({ store, clock }: ServiceContext, queue: QueueRef): Promise<number> {
+  const page = { limit: limits.pageItems, cursor: undefined };
+  const dead = await store.list({ ...queue, state: 'dead' }, { ...page, nowMs: clock.now() });
+  const holders = dead.items.filter(({ head }) => head.holdsLane);
+  const lanes = new Set(holders.flatMap(({ submission }) => submission.orderingKey ?? []));
+  let tasks = 0;
+  for (const orderingKey of [...lanes].slice(0, mostHeldLanes)) {
+    const lane = await store.list({ ...queue, orderingKey }, { ...page, nowMs: clock.now() });
+    tasks += lane.items.filter(({ head }) => head.state === 'waiting').length;
+  }
+  return tasks;
+}

@@ -1,0 +1,149 @@
+import { isInstance, messageOf, readProperty } from '../../../core/untrusted.ts';
+import type { Clock } from '../../../ports/clock.ts';
+import type { Log } from '../../../ports/log.ts';
+import type { Registry } from '../registry.ts';
+import { otlpMetric } from './otlp-data.ts';
+import type { OtlpSettings } from './otlp-settings.ts';
+
+/** The packages by which a process exports its metrics. A program that exports none needs none of them. */
+const packages = [
+  '@opentelemetry/api',
+  '@opentelemetry/resources',
+  '@opentelemetry/exporter-metrics-otlp-proto',
+];
+
+/** The shortest time in ms between two log lines about a collector that does not take the metrics. */
+const logEveryMs = 60_000;
+
+export interface ExportOptions extends OtlpSettings {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The `service.name` of the process, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES name another. */
+  readonly serviceName: string;
+  readonly version: string;
+}
+
+export interface MetricsExport {
+  /** Sends the metrics a last time, for at most `limitMs`, and then sends nothing more. */
+  stop(limitMs: number): Promise<void>;
+}
+
+/** Sends a collection of metrics. Rejects with the cause if the collector did not take it. */
+type Send = () => Promise<void>;
+
+/**
+ * Sends all metrics to a collector by OTLP at a regular interval. The values are totals, so nothing is kept of a collection
+ * that was not taken: the next one has it. Returns undefined, and logs it, if packages of OpenTelemetry are missing.
+ */
+export async function startExport(options: ExportOptions): Promise<MetricsExport | undefined> {
+  const { clock, log, everyMs, timeoutMs, ignored } = options;
+  let send: Send;
+  try {
+    send = await openExporter(options);
+  } catch (thrown) {
+    if (!isInstance(thrown, Error) || readProperty(thrown, 'code') !== 'ERR_MODULE_NOT_FOUND') throw thrown;
+    log.warn(
+      { error: messageOf(thrown), help: `npm install ${packages.join(' ')}` },
+      'an OTLP endpoint is set, but packages of OpenTelemetry are missing: no metrics are exported',
+    );
+    return undefined;
+  }
+  if (ignored !== undefined) log.warn({}, ignored);
+  const stopping = new AbortController();
+  const exportLog = new FailureLog(clock, log);
+  const sendOnce = async (limitMs: number): Promise<void> => {
+    const over = new AbortController();
+    const late = clock.sleep(limitMs, over.signal).then(() => {
+      if (!over.signal.aborted) throw new Error(`no answer within ${limitMs} ms`);
+    });
+    try {
+      await Promise.race([send(), late]);
+      exportLog.succeeded();
+    } catch (err) {
+      exportLog.failed(err);
+    } finally {
+      over.abort();
+    }
+  };
+  const run = async (): Promise<void> => {
+    for (;;) {
+      await clock.sleep(everyMs, stopping.signal);
+      if (stopping.signal.aborted) return;
+      await sendOnce(timeoutMs);
+    }
+  };
+  const running = run();
+  return {
+    async stop(limitMs) {
+      const untilMs = clock.monotonic() + limitMs;
+      stopping.abort();
+      // The collector gets one request at a time, and one may be under way.
+      const over = new AbortController();
+      await Promise.race([running, clock.sleep(limitMs, over.signal)]);
+      over.abort();
+      const leftMs = untilMs - clock.monotonic();
+      if (leftMs > 0) await sendOnce(leftMs);
+    },
+  };
+}
+
+async function openExporter(options: ExportOptions): Promise<Send> {
+  const { registry, clock, serviceName, version, timeoutMs } = options;
+  const [resources, { OTLPMetricExporter }] = await Promise.all([
+    import('@opentelemetry/resources'),
+    import('@opentelemetry/exporter-metrics-otlp-proto'),
+  ]);
+  // No other detector runs: theirs would put the command line and the ids of the machine on every metric.
+  const detectors = [resources.resourceAttributesEnvDetector, resources.serviceNameEnvDetector];
+  const resource = resources
+    .resourceFromAttributes({
+      'service.name': serviceName,
+      'service.version': version,
+      'service.instance.id': clock.uuid(),
+    })
+    .merge(resources.detectResources({ detectors }));
+  // A collector that does not answer has at most one request.
+  const exporter = new OTLPMetricExporter({ timeoutMillis: timeoutMs, concurrencyLimit: 1 });
+  const scope = { name: 'holdfast', version };
+  const startedAtMs = clock.now();
+  return async () => {
+    const collected = await registry.collect();
+    const counted = { startedAtMs, nowMs: clock.now() };
+    const metrics = collected.map((metric) => otlpMetric(metric, counted));
+    await new Promise<void>((resolve, reject) => {
+      exporter.export({ resource, scopeMetrics: [{ scope, metrics }] }, ({ error, code }) => {
+        if (code === 0) resolve();
+        else reject(error ?? new Error('the collector did not take the metrics'));
+      });
+    });
+  };
+}
+
+/** Logs at most one line a minute about exports that fail. */
+class FailureLog {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
+  #failed = 0;
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  succeeded(): void {
+    this.#failed = 0;
+  }
+
+  failed(err: unknown): void {
+    this.#failed++;
+    const nowMs = this.#clock.monotonic();
+    if (nowMs - this.#loggedAtMs < logEveryMs) return;
+    this.#loggedAtMs = nowMs;
+    this.#log.warn(
+      { error: messageOf(err), failed: this.#failed },
+      'the collector did not take the metrics; the next export has all of them',
+    );
+  }
+}
