@@ -11,13 +11,16 @@ import type { OpenEngine } from './subject.ts';
 
 let tables = 0;
 
+/** The methods of the store that read an index. */
+const indexReads: ReadonlySet<string | symbol> = new Set(['list', 'due', 'counts', 'readyByType']);
+
 /** Wraps a store so that its reads of an index wait until the index has caught up. */
 function withCaughtUpIndexes(store: TaskStore, caughtUp: () => Promise<void>): TaskStore {
   return new Proxy(store, {
     get: (target, name) => {
       const method: unknown = Reflect.get(target, name);
       if (typeof method !== 'function') return method;
-      if (name !== 'list' && name !== 'due' && name !== 'counts') return method.bind(target);
+      if (!indexReads.has(name)) return method.bind(target);
       return async (...args: unknown[]) => {
         await caughtUp();
         return Reflect.apply(method, target, args);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runSeed, type SeedRun } from './run-seed.ts';
+import { runSeed } from './run-seed.ts';
 
 /** The events that must each happen at least once in the simulated clusters of one test. */
 const expectedEvents = [
@@ -37,8 +37,9 @@ const expectedEvents = [
   'verdict SNOOZED',
 ];
 
-/** In the cluster of this seed an operator frees a held lane while its dead task is not redriven yet, which is rare. */
-const seedOfLaneRelease = 33;
+/** So many clusters are played at least. Rare events, such as `laneReleased`, happen in about one of eight. */
+const fewestSeeds = 8;
+const mostSeeds = 60;
 
 /** The timeout of each test in ms. The run of one simulated cluster takes a second or more on a busy machine. */
 const timeoutMs = 60_000;
@@ -54,11 +55,13 @@ describe('a simulated cluster', { timeout: timeoutMs }, () => {
   });
 
   it('violates no invariant with an external or a transactional broker, and covers every expected event', async () => {
-    const runs: SeedRun[] = [];
-    for (const seed of [1, 2, 3, 4, 5, 6, 7, 8, seedOfLaneRelease]) runs.push(await runSeed(seed));
-    expect(runs.map((run) => run.failure)).toEqual(runs.map(() => undefined));
-    for (const { commits } of runs) expect(commits).toBeGreaterThan(200);
-    const happened = new Set(runs.flatMap((run) => [...run.events.keys()]));
-    expect(expectedEvents.filter((event) => !happened.has(event))).toEqual([]);
+    const missing = new Set(expectedEvents);
+    for (let seed = 1; seed <= fewestSeeds || (missing.size > 0 && seed <= mostSeeds); seed++) {
+      const { failure, commits, events } = await runSeed(seed);
+      expect(failure).toBeUndefined();
+      expect(commits).toBeGreaterThan(200);
+      for (const event of events.keys()) missing.delete(event);
+    }
+    expect([...missing]).toEqual([]);
   });
 });
