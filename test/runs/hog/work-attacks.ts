@@ -31,9 +31,10 @@ export async function callLoops(target: Target, loop: CallLoop): Promise<void> {
       if (raw.session.destroyed) raw = await target.session();
       const { stream, status } = raw.call(loop.path, loop.headers);
       stream.end(loop.message());
+      target.tally.sent(loop.counted ?? 1);
       const { code } = await status;
       if (Number.isNaN(code)) await sleep(10);
-      target.count(loop.counted ?? 1);
+      if (code === 0) target.tally.answered(loop.counted ?? 1);
     });
   };
   await Promise.all(Array.from({ length: loop.connections ?? connections }, one));
@@ -63,7 +64,7 @@ async function httpBombs(target: Target, bomb: Buffer): Promise<void> {
     const socket = await target.tls('http');
     if (socket === undefined) return void (await sleep(50));
     socket.resume();
-    target.count(1);
+    target.tally.sent();
     socket.write(`${head}\r\n\r\n`);
     socket.write(bomb);
     await new Promise<void>((resolve) => socket.once('close', () => resolve()));
@@ -74,8 +75,8 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'compressed-bombs',
     counts: 'messages',
-    byStranger: true,
-    verb: 'submit',
+    asStranger: { measure: 'sent', atLeast: 20 },
+    asIdentity: { verb: 'submit', measure: 'sent', atLeast: 20 },
     async run(target) {
       const bomb = gzipSync(Buffer.alloc(bombBytes));
       const grpc = callLoops(target, {
@@ -90,8 +91,8 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'small-messages',
     counts: 'messages',
-    byStranger: true,
-    verb: 'work',
+    asStranger: { measure: 'sent', atLeast: 1000 },
+    asIdentity: { verb: 'work', measure: 'sent', atLeast: 10000 },
     async run(target) {
       const keepAlive = frame(encodeReportRequest({ kind: 'keepAlive' }));
       const many = Buffer.concat(Array.from({ length: 1_000 }, () => keepAlive));
@@ -104,7 +105,7 @@ export const workAttacks: readonly Attack[] = [
         stream.write(hello);
         while (!stream.destroyed && stream.writable && !target.isOver) {
           const hasRoom = stream.write(many);
-          target.count(1_000);
+          target.tally.sent(1_000);
           if (!hasRoom) await drainedOrClosed(stream);
           await sleep(0);
         }
@@ -115,9 +116,9 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'lists',
     counts: 'calls',
-    byStranger: false,
-    verb: 'read',
-    stock: 'many',
+    asStranger: undefined,
+    asIdentity: { verb: 'read', measure: 'answered', atLeast: 20 },
+    stock: '20000SmallTasks',
     run(target) {
       const message = messageOf(ListTasksRequestSchema, { queue: stockQueue, tag: 'none', pageSize: 100 });
       return callLoops(target, { path: paths.listTasks, message: () => message, callsEach: 250 });
@@ -126,8 +127,8 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'names',
     counts: 'calls',
-    byStranger: false,
-    verb: 'submit',
+    asStranger: undefined,
+    asIdentity: { verb: 'submit', measure: 'answered', atLeast: 100 },
     run(target) {
       let next = 0;
       const name = (kind: string): string => `${kind}-${newKey().replaceAll('/', '-')}`;
@@ -141,8 +142,8 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'submissions',
     counts: 'tasks',
-    byStranger: true,
-    verb: 'submit',
+    asStranger: { measure: 'sent', atLeast: 1000 },
+    asIdentity: { verb: 'submit', measure: 'answered', atLeast: 2000 },
     run: (target) =>
       callLoops(target, {
         path: paths.submitTasks,
@@ -154,8 +155,8 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'large-submissions',
     counts: 'tasks',
-    byStranger: false,
-    verb: 'submit',
+    asStranger: undefined,
+    asIdentity: { verb: 'submit', measure: 'answered', atLeast: 20 },
     run: (target) =>
       callLoops(target, {
         path: paths.submitTasks,
