@@ -78,7 +78,7 @@ export const connectionAttacks: readonly Attack[] = [
     name: 'slow-headers',
     counts: 'requests',
     asStranger: { measure: 'held', atLeast: 32 },
-    asIdentity: { verb: 'read', measure: 'held', atLeast: 100 },
+    asIdentity: { verb: 'read', measure: 'held', atLeast: 32 },
     async run(target) {
       await target.atOnce(400, async (index) => {
         if (index % 2 === 0) {

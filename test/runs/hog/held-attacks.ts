@@ -95,7 +95,7 @@ export const heldAttacks: readonly Attack[] = [
     name: 'streams',
     counts: 'streams',
     asStranger: { measure: 'held', atLeast: 16 },
-    asIdentity: { verb: 'work', measure: 'held', atLeast: 512 },
+    asIdentity: { verb: 'work', measure: 'held', atLeast: 16 },
     async run(target) {
       const kinds = [paths.work, paths.report, paths.healthWatch];
       await onWires(target, connections, {}, async (wire) => {

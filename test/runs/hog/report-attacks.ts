@@ -108,7 +108,7 @@ export const reportAttacks: readonly Attack[] = [
     name: 'heartbeats',
     counts: 'heartbeats',
     asStranger: undefined,
-    asIdentity: { verb: 'work', measure: 'answered', atLeast: 2000 },
+    asIdentity: { verb: 'work', measure: 'answered', atLeast: 100 },
     stock: '300SmallTasks',
     async run(target) {
       const leases = await claimLeases(target);
@@ -120,7 +120,7 @@ export const reportAttacks: readonly Attack[] = [
     name: 'settlements',
     counts: 'settlements',
     asStranger: undefined,
-    asIdentity: { verb: 'work', measure: 'answered', atLeast: 2000 },
+    asIdentity: { verb: 'work', measure: 'answered', atLeast: 100 },
     stock: '300SmallTasks',
     async run(target) {
       const items = madeUpLeases(target).map((lease) => ({
@@ -134,7 +134,7 @@ export const reportAttacks: readonly Attack[] = [
     name: 'heartbeat-calls',
     counts: 'heartbeats',
     asStranger: undefined,
-    asIdentity: { verb: 'work', measure: 'answered', atLeast: 2000 },
+    asIdentity: { verb: 'work', measure: 'answered', atLeast: 100 },
     stock: '300SmallTasks',
     async run(target) {
       const leases = await claimLeases(target);

@@ -4,22 +4,22 @@ import { Tally } from './tally.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it('a thing counts as held once the server has held it for a second, and one that it refuses sooner does not', () => {
+it('a thing counts as held once the server has held it for 1.5 s, and one that it refuses sooner does not', () => {
   const tally = new Tally();
   const [first, second, refused] = [tally.hold(), tally.hold(), tally.hold()];
   vi.advanceTimersByTime(900);
   refused();
-  vi.advanceTimersByTime(200);
+  vi.advanceTimersByTime(600);
   expect(tally.reached).toEqual({ sent: 3, answered: 0, held: 2 });
   first();
   first();
   tally.hold();
-  vi.advanceTimersByTime(1_000);
+  vi.advanceTimersByTime(1_500);
   expect(tally.reached.held).toBe(2);
   second();
   tally.hold();
   tally.hold();
-  vi.advanceTimersByTime(1_000);
+  vi.advanceTimersByTime(1_500);
   expect(tally.reached).toEqual({ sent: 6, answered: 0, held: 3 });
 });
 

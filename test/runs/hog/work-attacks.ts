@@ -2,7 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { encodeReportRequest } from '../../../src/core/codec/report.ts';
-import { ListTasksRequestSchema } from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
+import {
+  ExplainTaskRequestSchema,
+  ListTasksRequestSchema,
+  ListTroubleRequestSchema,
+} from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import { frame, type RawSession } from '../../fixtures/raw-grpc.ts';
 import type { Attack } from './attack.ts';
 import { messageOf, newKey, paths, stockQueue, submission } from './messages.ts';
@@ -125,6 +129,33 @@ export const workAttacks: readonly Attack[] = [
     },
   },
   {
+    name: 'trouble-lists',
+    counts: 'calls',
+    asStranger: undefined,
+    asIdentity: { verb: 'read', measure: 'answered', atLeast: 2 },
+    stock: '402LargeTasks',
+    run(target) {
+      const message = messageOf(ListTroubleRequestSchema, {});
+      return callLoops(target, { path: paths.listTrouble, message: () => message, callsEach: 250 });
+    },
+  },
+  {
+    name: 'explanations',
+    counts: 'calls',
+    asStranger: undefined,
+    asIdentity: { verb: 'read', measure: 'answered', atLeast: 20 },
+    stock: '402LargeTasks',
+    run(target) {
+      const messages = target.taskIds.map((id) => messageOf(ExplainTaskRequestSchema, { id }));
+      let next = 0;
+      return callLoops(target, {
+        path: paths.explainTask,
+        message: () => messages[next++ % messages.length] ?? Buffer.alloc(0),
+        callsEach: 250,
+      });
+    },
+  },
+  {
     name: 'names',
     counts: 'calls',
     asStranger: undefined,
@@ -143,7 +174,7 @@ export const workAttacks: readonly Attack[] = [
     name: 'submissions',
     counts: 'tasks',
     asStranger: { measure: 'sent', atLeast: 1000 },
-    asIdentity: { verb: 'submit', measure: 'answered', atLeast: 2000 },
+    asIdentity: { verb: 'submit', measure: 'answered', atLeast: 100 },
     run: (target) =>
       callLoops(target, {
         path: paths.submitTasks,
@@ -156,7 +187,7 @@ export const workAttacks: readonly Attack[] = [
     name: 'large-submissions',
     counts: 'tasks',
     asStranger: undefined,
-    asIdentity: { verb: 'submit', measure: 'answered', atLeast: 20 },
+    asIdentity: { verb: 'submit', measure: 'answered', atLeast: 4 },
     run: (target) =>
       callLoops(target, {
         path: paths.submitTasks,
