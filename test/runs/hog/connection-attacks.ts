@@ -49,8 +49,8 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: 'connections',
     counts: 'connections',
-    asStranger: { measure: 'held', atLeast: 64 },
-    asIdentity: { verb: 'read', measure: 'held', atLeast: 256 },
+    asStranger: { measure: 'held', atLeast: 16 },
+    asIdentity: { verb: 'read', measure: 'held', atLeast: 64 },
     run: (target) => keepConnections(target, 32),
   },
   {
@@ -77,8 +77,8 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: 'slow-headers',
     counts: 'requests',
-    asStranger: { measure: 'held', atLeast: 32 },
-    asIdentity: { verb: 'read', measure: 'held', atLeast: 32 },
+    asStranger: { measure: 'held', atLeast: 8 },
+    asIdentity: { verb: 'read', measure: 'held', atLeast: 16 },
     async run(target) {
       await target.atOnce(400, async (index) => {
         if (index % 2 === 0) {
