@@ -65,6 +65,10 @@ export interface Limits {
   readonly troubleLanes: number;
   /** The maximum number of groups of tasks in one response of ListTrouble. The smallest groups are left out and counted. */
   readonly troubleGroups: number;
+  /** The maximum number of ListTrouble calls in progress on one node: each keeps a page of tasks and its groups in memory. */
+  readonly troubleCalls: number;
+  /** The maximum number of ListTrouble calls of one client identity in progress on one node. */
+  readonly troubleCallsPerIdentity: number;
   /** The maximum number of events in one page of a task's history. */
   readonly historyEvents: number;
   /** The maximum number of tasks that one stream watches. */
@@ -236,6 +240,8 @@ export const limits: Limits = Object.freeze({
   troubleExamined: 10_000,
   troubleLanes: 200,
   troubleGroups: 50,
+  troubleCalls: 8,
+  troubleCallsPerIdentity: 2,
   historyEvents: 500,
   watchedTasks: 256,
   redriveItems: 1_000,

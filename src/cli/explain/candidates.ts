@@ -11,6 +11,8 @@ import { codeOf } from './why-text.ts';
 
 /** The most candidates that are listed with their verdicts. */
 const mostCandidates = 20;
+/** The ExplainTask calls that are made at the same time. */
+const explainedAtOnce = 5;
 /** The most tasks of a time that are read to find the candidates among them. */
 const mostRead = 1_000;
 
@@ -87,29 +89,39 @@ function noTask(message: string, zone: string | undefined): HoldfastError {
   });
 }
 
-/** Reads the verdict of each candidate. A task that is deleted meanwhile has none. */
+interface Candidate {
+  readonly task: Task;
+  readonly code: string;
+  readonly sentence: string;
+}
+
+/** Reads the verdict of each candidate, of a few at the same time. A task that is deleted meanwhile has none. */
 export async function verdictsOf(
   transport: Transport,
   { tasks }: Found,
   tenant: string,
-): Promise<readonly { readonly task: Task; readonly code: string; readonly sentence: string }[]> {
-  return Promise.all(
-    tasks.map(async (task) => {
-      const request = { id: task.id, tenant };
-      const answer = await transport
-        .call(TaskService.method.explainTask, request, {})
-        .catch((thrown: HoldfastError) => {
-          if (thrown.reason === 'TASK_NOT_FOUND') return undefined;
-          throw thrown;
-        });
-      const verdict = answer?.verdict;
-      if (verdict === undefined) return { task, code: 'GONE', sentence: '' };
-      return { task, code: codeOf(verdict), sentence: verdict.sentence };
-    }),
-  );
+): Promise<readonly Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (let begin = 0; begin < tasks.length; begin += explainedAtOnce) {
+    const some = tasks.slice(begin, begin + explainedAtOnce);
+    candidates.push(...(await Promise.all(some.map((task) => verdictOf(transport, task, tenant)))));
+  }
+  return candidates;
 }
 
-type Candidates = Awaited<ReturnType<typeof verdictsOf>>;
+async function verdictOf(transport: Transport, task: Task, tenant: string): Promise<Candidate> {
+  const answer = await transport
+    .call(TaskService.method.explainTask, { id: task.id, tenant }, {})
+    .catch((thrown: HoldfastError) => {
+      if (thrown.reason === 'TASK_NOT_FOUND') return undefined;
+      throw thrown;
+    });
+  const verdict = answer?.verdict;
+  if (verdict === undefined) return { task, code: 'GONE', sentence: '' };
+  return { task, code: codeOf(verdict), sentence: verdict.sentence };
+}
+
+type Candidates = readonly Candidate[];
 
 export function candidatesText(candidates: Candidates): string {
   const rows = candidates.map(({ task, code, sentence }) => [

@@ -6,38 +6,19 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Log } from '../../ports/log.ts';
-import type { NodeMetrics } from '../../ports/metrics.ts';
-import type { Service } from '../../service/service.ts';
 import { AdminService } from '../gen/holdfast/v1/admin_service_pb.ts';
 import { TaskService } from '../gen/holdfast/v1/task_service_pb.ts';
 import { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
 import { adminHandlers } from './admin.ts';
 import type { Api } from './api.ts';
-import type { ApiDeps } from './api-deps.ts';
-import { reportShares, waitingClaimShares, watchShares } from './identity-shares.ts';
+import { type ApiDeps, type ApiOptions, createDeps } from './api-deps.ts';
 import type { MethodHandler } from './method-handlers.ts';
-import { ReportTurns } from './report-turns.ts';
-import { OpenStreams } from './streams/open-streams.ts';
 import { reportStream } from './streams/report-stream.ts';
-import { UnsentBytes } from './streams/unsent-bytes.ts';
 import { watchTasks } from './streams/watch.ts';
 import { workStream } from './streams/work-stream.ts';
 import { submit } from './submit.ts';
 import { taskHandlers } from './tasks.ts';
-import { Unanswered } from './unanswered.ts';
 import { workerHandlers } from './worker-unary.ts';
-
-export interface ApiOptions {
-  readonly service: Service;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** The name of this process among the nodes of the store. */
-  readonly node: string;
-  /** Counts the calls. If absent, nothing is counted. */
-  readonly metrics?: NodeMetrics | undefined;
-}
 
 /** The interface of all calls (`Api`), with the members that only the server of this node needs. */
 export interface NodeApi extends Api {
@@ -83,42 +64,16 @@ function notBuilt(method: DescMethodUnary): HoldfastError {
   });
 }
 
-export function createApi({ service, clock, log, node, metrics }: ApiOptions): NodeApi {
-  const streams = new OpenStreams();
-  const drains = new Set<() => void>();
-  const finishes = new Set<() => void>();
-  let draining = false;
-  const unanswered = new Unanswered();
-  const deps: ApiDeps = {
-    service,
-    clock,
-    log,
-    node,
-    streams,
-    waitingClaims: waitingClaimShares(),
-    watches: watchShares(),
-    unsent: new UnsentBytes(),
-    reportBytes: reportShares(),
-    reportTurns: new ReportTurns(clock),
-    unanswered,
-    get draining() {
-      return draining;
-    },
-    onDrain(drain) {
-      drains.add(drain);
-      return () => drains.delete(drain);
-    },
-    onFinish(finish) {
-      finishes.add(finish);
-      return () => finishes.delete(finish);
-    },
-  };
+export function createApi(options: ApiOptions): NodeApi {
+  const { deps, drain, finish } = createDeps(options);
+  const { clock, log, unanswered } = deps;
+  const { metrics } = options;
   const methods = methodsOf(deps);
   metrics?.addSource({
     name: 'streams',
     everyMs: 0,
     read(gauges) {
-      gauges.set('holdfast.stream.open', {}, streams.count);
+      gauges.set('holdfast.stream.open', {}, deps.streams.count);
       gauges.set('holdfast.stream.buffered', {}, deps.unsent.bytes);
     },
   });
@@ -133,15 +88,12 @@ export function createApi({ service, clock, log, node, metrics }: ApiOptions): N
 
   return {
     get openStreams() {
-      return streams.count;
+      return deps.streams.count;
     },
-    drain() {
-      draining = true;
-      for (const drain of [...drains]) drain();
-    },
+    drain,
     async finish() {
       const answered = unanswered.answered();
-      for (const finish of [...finishes]) finish();
+      finish();
       await answered;
     },
     async submit(batch, context) {

@@ -1,72 +1,73 @@
-import { HoldfastError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
+import { HoldfastError, type Reason } from '../../core/errors.ts';
+import { type Limits, limits } from '../../core/limits.ts';
 import type { Identity } from './api.ts';
+import { IdentityCounts, type Most } from './identity-counts.ts';
 
-export interface SharesOptions {
-  /** The things that are counted, in the plural: `waiting claim calls`. */
-  readonly what: string;
-  /** The most of them on this node. */
-  readonly ofNode: number;
-  /** The most of them of one identity on this node. */
-  readonly ofIdentity: number;
+export interface SharesOptions extends Most {
+  /** The name of the counted objects in the plural, as messages have it: `waiting claim calls`. */
+  readonly plural: string;
   /** The next step of a caller that is refused. */
   readonly help: string;
   /** How long a caller that is refused should wait before it tries again, in ms. */
   readonly retryAfterMs: number;
+  /** The reason of the error. Default: LIMIT_REACHED. */
+  readonly reason?: Reason;
 }
 
-/** Counts and limits things that a node holds in memory for its callers: one identity must not use up all of them. */
+/** Counts and limits what a node holds in memory for its callers: one identity must not use up all of it. */
 export class IdentityShares {
   readonly #options: SharesOptions;
-  readonly #byIdentity = new Map<string, number>();
-  #all = 0;
+  readonly #counts: IdentityCounts;
 
   constructor(options: SharesOptions) {
     this.#options = options;
+    this.#counts = new IdentityCounts(options);
   }
 
   get count(): number {
-    return this.#all;
+    return this.#counts.ofNode;
   }
 
   /**
-   * Counts `count` more things of an identity, and returns a function that counts them as gone. Throws
-   * RESOURCE_EXHAUSTED with LIMIT_REACHED if the node or the identity would have too many.
+   * Adds `count` to the share of an identity, and returns a function that takes it away again. Throws RESOURCE_EXHAUSTED,
+   * with the reason of the options, if the node or the identity would have too much.
    */
   take({ name }: Identity, count = 1): () => void {
-    const { what, ofNode, ofIdentity } = this.#options;
-    const own = this.#byIdentity.get(name) ?? 0;
+    const { plural, ofNode, ofIdentity } = this.#options;
+    const [own, all] = [this.#counts.of(name), this.count];
     if (own + count > ofIdentity)
       throw this.#tooMany(
-        `'${name}' has ${shown(own)} ${what} on this node, and may have ${shown(ofIdentity)}`,
+        `'${name}' has ${shown(own)} ${plural} on this node, and may have ${shown(ofIdentity)}`,
       );
-    if (this.#all + count > ofNode)
-      throw this.#tooMany(`This node has ${shown(this.#all)} ${what}, and may have ${shown(ofNode)}`);
-    this.#all += count;
-    this.#byIdentity.set(name, own + count);
+    if (all + count > ofNode)
+      throw this.#tooMany(`This node has ${shown(all)} ${plural}, and may have ${shown(ofNode)}`);
+    this.#counts.add(name, count);
     let isTaken = true;
     return () => {
-      if (isTaken) this.#give(name, count);
+      if (isTaken) this.#counts.add(name, -count);
       isTaken = false;
     };
   }
 
-  #give(name: string, count: number): void {
-    this.#all -= count;
-    const left = (this.#byIdentity.get(name) ?? count) - count;
-    if (left === 0) this.#byIdentity.delete(name);
-    else this.#byIdentity.set(name, left);
+  /** Counts one for the identity until `work` has ended. Rejects as `take` throws, and does not begin the work then. */
+  async during<T>(identity: Identity, work: () => Promise<T>): Promise<T> {
+    const give = this.take(identity);
+    try {
+      return await work();
+    } finally {
+      give();
+    }
   }
 
   #tooMany(message: string): HoldfastError {
-    const { help, retryAfterMs } = this.#options;
-    return new HoldfastError('RESOURCE_EXHAUSTED', 'LIMIT_REACHED', `${message}.`, { retryAfterMs, help });
+    const { help, retryAfterMs, reason = 'LIMIT_REACHED' } = this.#options;
+    return new HoldfastError('RESOURCE_EXHAUSTED', reason, `${message}.`, { retryAfterMs, help });
   }
 }
 
 export function waitingClaimShares(): IdentityShares {
   return new IdentityShares({
-    what: 'waiting claim calls',
+    plural: 'waiting claim calls',
     ofNode: limits.waitingClaims,
     ofIdentity: limits.waitingClaimsPerIdentity,
     help: 'Claim several tasks per call, use one Work stream per worker, or add nodes.',
@@ -77,7 +78,7 @@ export function waitingClaimShares(): IdentityShares {
 
 export function watchShares(): IdentityShares {
   return new IdentityShares({
-    what: 'watched tasks',
+    plural: 'watched tasks',
     ofNode: limits.watches,
     ofIdentity: limits.watchesPerIdentity,
     help: 'End watches that are not needed, call GetTask now and then instead, or add nodes.',
@@ -87,11 +88,35 @@ export function watchShares(): IdentityShares {
 
 export function reportShares(): IdentityShares {
   return new IdentityShares({
-    what: 'unanswered bytes of reports',
+    plural: 'unanswered bytes of reports',
     ofNode: limits.reportBytes,
     ofIdentity: limits.reportBytesPerIdentity,
     help: 'Wait for answers before sending more, then send the batches without an answer again.',
     retryAfterMs: 1_000,
+  });
+}
+
+export function troubleShares(): IdentityShares {
+  return new IdentityShares({
+    plural: 'ListTrouble calls in progress',
+    ofNode: limits.troubleCalls,
+    ofIdentity: limits.troubleCallsPerIdentity,
+    help: 'Wait for the answers of the calls in progress, and name a queue to make a call shorter.',
+    retryAfterMs: 5_000,
+  });
+}
+
+export function streamShares({
+  streams,
+  streamsPerIdentity,
+}: Pick<Limits, 'streams' | 'streamsPerIdentity'> = limits): IdentityShares {
+  return new IdentityShares({
+    plural: 'open streams',
+    ofNode: streams,
+    ofIdentity: streamsPerIdentity,
+    help: 'Close streams that are not needed, use one stream for many tasks, or add nodes.',
+    retryAfterMs: 1_000,
+    reason: 'TOO_MANY_STREAMS',
   });
 }
 

@@ -12,6 +12,8 @@ import {
   submitItems,
 } from '../../../test/fixtures/api-node.ts';
 import { verdictCodes } from '../../core/explain/verdict.ts';
+import { limits } from '../../core/limits.ts';
+import type { Service } from '../../service/service.ts';
 import { EventKind, TaskState, TaskView } from '../gen/holdfast/v1/task_pb.ts';
 import {
   CancelTaskRequestSchema,
@@ -140,6 +142,38 @@ describe('the list of trouble', () => {
     expect(await rejectionOf(groupsOf(node, { queue: 'q' }, ofMail))).toMatchObject({ reason: 'DENIED' });
     expect(await rejectionOf(groupsOf(node, { queue: 'none' }))).toMatchObject({ reason: 'QUEUE_UNKNOWN' });
     expect(await rejectionOf(groupsOf(node, { queue: 'no name' }))).toMatchObject({ reason: 'BAD_FIELD' });
+  });
+
+  it('is refused beyond the calls of one identity, and of the node, that may be in progress', async () => {
+    const answers: (() => void)[] = [];
+    const slowly = (service: Service): Service => ({
+      ...service,
+      async trouble(request) {
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return service.trouble(request);
+      },
+    });
+    const node = await apiNode(slowly);
+    const { troubleCalls, troubleCallsPerIdentity } = limits;
+    const named = (name: string) => ({ ...anyone, name });
+    const names = Array.from({ length: troubleCalls / troubleCallsPerIdentity }, (_, i) => `n${i}`);
+    const running = names.flatMap((name) =>
+      Array.from({ length: troubleCallsPerIdentity }, () => groupsOf(node, {}, named(name))),
+    );
+    await node.clock.settle();
+    expect(await rejectionOf(groupsOf(node, {}, named('n0')))).toMatchObject({
+      ...{ code: 'RESOURCE_EXHAUSTED', reason: 'LIMIT_REACHED', retryable: true, retryAfterMs: 5_000 },
+      message: "'n0' has 2 ListTrouble calls in progress on this node, and may have 2.",
+    });
+    expect(await rejectionOf(groupsOf(node, {}, named('other')))).toMatchObject({
+      message: 'This node has 8 ListTrouble calls in progress, and may have 8.',
+    });
+    for (const answer of answers.splice(0)) answer();
+    for (const groups of await Promise.all(running)) expect(groups).toEqual([]);
+    const again = groupsOf(node, {}, named('n0'));
+    await node.clock.settle();
+    for (const answer of answers) answer();
+    expect(await again).toEqual([]);
   });
 
   it('says since when, by whom, with which evidence and which command goes on', async () => {

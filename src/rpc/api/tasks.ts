@@ -134,7 +134,10 @@ export function taskHandlers(deps: ApiDeps): MethodHandlers<typeof TaskService> 
       const { identity } = context;
       if (request.queue !== '') requireQueue(identity, request.queue);
       const mayRead = (queue: string): boolean => mayUseQueue(identity, queue);
-      return troubleToWire(await service.trouble({ tenant, queue: request.queue || undefined, mayRead }));
+      const queue = request.queue || undefined;
+      return deps.troubleCalls.during(identity, async () =>
+        troubleToWire(await service.trouble({ tenant, queue, mayRead })),
+      );
     },
     async cancelTask(request, context) {
       const tenant = admit(deps, requests.cancelTask, 'submit', request, context);

@@ -45,27 +45,28 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
       refuseWhileDraining(deps);
       const { workerName, workerId, queues, requestId } = request;
       const lost: MessageInitShape<typeof ItemErrorSchema>[] = [];
-      const uncount = request.waitMs === 0n ? undefined : deps.waitingClaims.take(context.identity);
       const drained = new AbortController();
-      const unsubscribe = deps.onDrain(() => drained.abort());
-      const claiming = service.claim({
-        tenant,
-        workerName,
-        workerId,
-        queues,
-        types: request.types.map(handledTypeOf),
-        maxTasks: request.maxTasks || 1,
-        waitMs: Number(request.waitMs),
-        requestId,
-        caller: context.identity.name,
-        signal: context.signal,
-        stopWaiting: drained.signal,
-        onRaceLost: (error) => void lost.push(errorToWire(itemError(error))),
-      });
-      const tasks = await claiming.finally(() => {
-        unsubscribe();
-        uncount?.();
-      });
+      const claim = () => {
+        const unsubscribe = deps.onDrain(() => drained.abort());
+        const claiming = service.claim({
+          tenant,
+          workerName,
+          workerId,
+          queues,
+          types: request.types.map(handledTypeOf),
+          maxTasks: request.maxTasks || 1,
+          waitMs: Number(request.waitMs),
+          requestId,
+          caller: context.identity.name,
+          signal: context.signal,
+          stopWaiting: drained.signal,
+          onRaceLost: (error) => void lost.push(errorToWire(itemError(error))),
+        });
+        return claiming.finally(unsubscribe);
+      };
+      const tasks = await (request.waitMs === 0n
+        ? claim()
+        : deps.waitingClaims.during(context.identity, claim));
       return { tasks: tasks.map(assignmentToWire), lost };
     },
     async heartbeat(request, context) {

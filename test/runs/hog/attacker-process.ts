@@ -16,7 +16,7 @@ console.log('{}');
 
 const target = new Target(options);
 const report = (): void => {
-  const message: AttackerReport = { kind: 'reached', count: target.reached };
+  const message: AttackerReport = { kind: 'reached', reached: target.tally.reached };
   process.send?.(message);
 };
 setInterval(report, 500).unref();

@@ -11,10 +11,9 @@ import type { PortName, Target } from './target.ts';
 const mostConnections = 7_000;
 const ports: readonly PortName[] = ['grpc', 'http'];
 
-/** Counts an open thing until it closes. */
-export function hold(target: Target, one: { onClose(run: () => void): void }): void {
-  target.count(1);
-  one.onClose(() => target.count(-1));
+/** Counts a connection until it closes. */
+export function hold({ tally }: Target, one: { onClose(run: () => void): void }): void {
+  one.onClose(tally.hold());
 }
 
 function closing(socket: Socket): { onClose(run: () => void): void } {
@@ -50,15 +49,15 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: 'connections',
     counts: 'connections',
-    byStranger: true,
-    verb: 'read',
+    asStranger: { measure: 'held', atLeast: 16 },
+    asIdentity: { verb: 'read', measure: 'held', atLeast: 64 },
     run: (target) => keepConnections(target, 32),
   },
   {
     name: 'half-handshakes',
     counts: 'handshakes',
-    byStranger: true,
-    verb: undefined,
+    asStranger: { measure: 'held', atLeast: 512 },
+    asIdentity: undefined,
     async run(target) {
       let open = 0;
       let opened = 0;
@@ -78,8 +77,8 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: 'slow-headers',
     counts: 'requests',
-    byStranger: true,
-    verb: 'read',
+    asStranger: { measure: 'held', atLeast: 8 },
+    asIdentity: { verb: 'read', measure: 'held', atLeast: 16 },
     async run(target) {
       await target.atOnce(400, async (index) => {
         if (index % 2 === 0) {
@@ -105,19 +104,19 @@ export const connectionAttacks: readonly Attack[] = [
   {
     name: 'slow-bodies',
     counts: 'requests',
-    byStranger: true,
-    verb: 'submit',
+    asStranger: { measure: 'sent', atLeast: 200 },
+    asIdentity: { verb: 'submit', measure: 'held', atLeast: 200 },
     async run(target) {
       const grpc = Array.from({ length: 4 }, async () => {
         const raw = await target.session();
         await target.atOnce(250, async () => {
           const { stream, status } = raw.call(paths.submitTask);
-          target.count(1);
+          const gone = target.tally.hold();
           stream.write(frame(Buffer.alloc(10), 1_000_000));
           const timer = setInterval(() => stream.writable && stream.write(Buffer.alloc(1)), 1_000);
           await status;
           clearInterval(timer);
-          target.count(-1);
+          gone();
           await sleep(200);
         });
       });

@@ -33,20 +33,18 @@ async function onWires(
   });
 }
 
-/** Holds calls open on a connection, and begins others for those that the server ends. */
-async function keepCalls(target: Target, wire: Http2Wire, most: number, begin: () => void): Promise<void> {
-  let open = 0;
-  wire.onEnded = () => {
-    open--;
-    target.count(-1);
+/** Holds calls open on a connection, and begins others for those that the server ends. `begin` returns its stream. */
+async function keepCalls(target: Target, wire: Http2Wire, most: number, begin: () => number): Promise<void> {
+  const open = new Map<number, () => void>();
+  wire.onEnded = (stream) => {
+    open.get(stream)?.();
+    open.delete(stream);
   };
-  wire.onClose(() => target.count(-open));
+  wire.onClose(() => {
+    for (const gone of open.values()) gone();
+  });
   while (wire.isOpen && !target.isOver) {
-    for (let i = 0; i < 50 && open < most; i++) {
-      open++;
-      target.count(1);
-      begin();
-    }
+    for (let i = 0; i < 50 && open.size < most; i++) open.set(begin(), target.tally.hold());
     await wire.drained();
     await sleep(5);
   }
@@ -61,14 +59,15 @@ async function keepRawCalls(
 ): Promise<void> {
   const one = async (): Promise<void> => {
     let raw: RawSession = await target.session();
-    await target.atOnce(callsEach, async () => {
+    // Further calls would wait in this client, and count as held although the server does not know them.
+    await target.atOnce(limits.callsPerConnection, async () => {
       if (raw.session.destroyed) raw = await target.session();
       const { stream, status } = raw.call(path);
-      target.count(1);
+      const gone = target.tally.hold();
       if (ends) stream.end(message());
       else stream.write(message());
       await status;
-      target.count(-1);
+      gone();
       await sleep(100);
     });
   };
@@ -96,8 +95,8 @@ export const heldAttacks: readonly Attack[] = [
   {
     name: 'streams',
     counts: 'streams',
-    byStranger: true,
-    verb: 'work',
+    asStranger: { measure: 'sent', atLeast: 16 },
+    asIdentity: { verb: 'work', measure: 'sent', atLeast: 200 },
     async run(target) {
       const kinds = [paths.work, paths.report, paths.healthWatch];
       await onWires(target, connections, {}, async (wire) => {
@@ -106,6 +105,7 @@ export const heldAttacks: readonly Attack[] = [
           const path = kinds[next++ % kinds.length] as string;
           const stream = wire.call(path);
           if (path === paths.healthWatch) wire.send(stream, frame(Buffer.alloc(0)), true);
+          return stream;
         });
       });
     },
@@ -113,8 +113,8 @@ export const heldAttacks: readonly Attack[] = [
   {
     name: 'unfinished-messages',
     counts: 'messages',
-    byStranger: true,
-    verb: 'submit',
+    asStranger: { measure: 'sent', atLeast: 200 },
+    asIdentity: { verb: 'submit', measure: 'held', atLeast: 8 },
     run: (target) =>
       keepRawCalls(
         target,
@@ -126,9 +126,9 @@ export const heldAttacks: readonly Attack[] = [
   {
     name: 'watches',
     counts: 'streams',
-    byStranger: false,
-    verb: 'read',
-    stock: 'few',
+    asStranger: undefined,
+    asIdentity: { verb: 'read', measure: 'held', atLeast: 64 },
+    stock: '300SmallTasks',
     run(target) {
       const tasks = target.taskIds.slice(0, limits.watchedTasks).map((id) => ({ id }));
       const message = messageOf(WatchTasksRequestSchema, { tasks });
@@ -138,8 +138,8 @@ export const heldAttacks: readonly Attack[] = [
   {
     name: 'waiting-claims',
     counts: 'calls',
-    byStranger: false,
-    verb: 'work',
+    asStranger: undefined,
+    asIdentity: { verb: 'work', measure: 'held', atLeast: 256 },
     run(target) {
       const request = { queues: [...mostQueues], types: mostTypes, maxTasks: 100, workerName: 'hog' };
       const message = messageOf(ClaimTasksRequestSchema, {
@@ -153,16 +153,16 @@ export const heldAttacks: readonly Attack[] = [
   {
     name: 'work-streams',
     counts: 'streams',
-    byStranger: false,
-    verb: 'work',
+    asStranger: undefined,
+    asIdentity: { verb: 'work', measure: 'held', atLeast: 256 },
     run: (target) => keepRawCalls(target, paths.work, () => workHello(), false),
   },
   {
     name: 'unread-answers',
     counts: 'calls',
-    byStranger: true,
-    verb: 'read',
-    stock: 'large',
+    asStranger: { measure: 'sent', atLeast: 16 },
+    asIdentity: { verb: 'read', measure: 'held', atLeast: 4 },
+    stock: '402LargeTasks',
     async run(target) {
       const messages = target.taskIds.map((id) =>
         messageOf(GetTaskRequestSchema, { id, view: TaskView.FULL }),
@@ -173,6 +173,7 @@ export const heldAttacks: readonly Attack[] = [
           const message = messages[next++ % messages.length];
           const stream = wire.call(message === undefined ? paths.health : paths.getTask);
           wire.send(stream, message ?? frame(Buffer.alloc(0)), true);
+          return stream;
         });
       });
       await Promise.all([grpc, target.taskIds.length === 0 ? undefined : unreadHttp(target)]);
@@ -181,9 +182,9 @@ export const heldAttacks: readonly Attack[] = [
   {
     name: 'unread-streams',
     counts: 'streams',
-    byStranger: true,
-    verb: 'read',
-    stock: 'few',
+    asStranger: { measure: 'sent', atLeast: 16 },
+    asIdentity: { verb: 'read', measure: 'held', atLeast: 16 },
+    stock: '300SmallTasks',
     async run(target) {
       const tasks = target.taskIds.slice(0, 100).map((id) => ({ id }));
       const watch = messageOf(WatchTasksRequestSchema, { tasks });
@@ -196,6 +197,7 @@ export const heldAttacks: readonly Attack[] = [
           const stream = wire.call(isWatch ? paths.watchTasks : paths.reflection);
           if (isWatch) wire.send(stream, watch, true);
           else for (let i = 0; i < 50; i++) wire.send(stream, ask);
+          return stream;
         });
       });
     },
@@ -203,15 +205,16 @@ export const heldAttacks: readonly Attack[] = [
   {
     name: 'unread-work',
     counts: 'streams',
-    byStranger: false,
-    verb: 'work',
-    stock: 'large',
+    asStranger: undefined,
+    asIdentity: { verb: 'work', measure: 'held', atLeast: 16 },
+    stock: '402LargeTasks',
     async run(target) {
       const types = [{ type: stockType, maxVersion: 1, tasks: undefined }];
       await onWires(target, connections, { window: 0 }, async (wire) => {
         await keepCalls(target, wire, 200, () => {
           const stream = wire.call(paths.work);
           wire.send(stream, workHello({ queues: [stockQueue], types, bytes: 1_000_000_000 }));
+          return stream;
         });
       });
     },

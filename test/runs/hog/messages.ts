@@ -14,6 +14,8 @@ export const paths = Object.freeze({
   submitTasks: '/holdfast.v1.TaskService/SubmitTasks',
   getTask: '/holdfast.v1.TaskService/GetTask',
   listTasks: '/holdfast.v1.TaskService/ListTasks',
+  explainTask: '/holdfast.v1.TaskService/ExplainTask',
+  listTrouble: '/holdfast.v1.TaskService/ListTrouble',
   watchTasks: '/holdfast.v1.TaskService/WatchTasks',
   claimTasks: '/holdfast.v1.WorkerService/ClaimTasks',
   heartbeat: '/holdfast.v1.WorkerService/Heartbeat',

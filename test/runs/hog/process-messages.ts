@@ -1,5 +1,6 @@
 /** The messages and arguments of the processes of a run. */
 import type { CertificateFiles } from '../../../src/tls/load.ts';
+import type { Reached } from './tally.ts';
 import type { TargetOptions } from './target.ts';
 
 export interface AttackerOptions extends TargetOptions {
@@ -12,7 +13,7 @@ export interface ProberOptions {
   readonly files: CertificateFiles;
 }
 
-export type AttackerReport = { readonly kind: 'reached'; readonly count: number };
+export type AttackerReport = { readonly kind: 'reached'; readonly reached: Reached };
 
 /** One probe: a call of another identity, or a health check. */
 export interface ProbeReport {

@@ -82,10 +82,13 @@ async function reportFlood(
     const send = (): void => {
       if (target.isOver || !stream.writable) return;
       stream.write(frame(encodeReportRequest(next(batch++))));
-      target.count(items);
+      target.tally.sent(items);
     };
     stream.write(hello);
-    onMessages(stream, send);
+    onMessages(stream, () => {
+      target.tally.answered(items);
+      send();
+    });
     for (let i = 0; i < batchesEach; i++) send();
     await status;
     await sleep(10);
@@ -104,9 +107,9 @@ export const reportAttacks: readonly Attack[] = [
   {
     name: 'heartbeats',
     counts: 'heartbeats',
-    byStranger: false,
-    verb: 'work',
-    stock: 'few',
+    asStranger: undefined,
+    asIdentity: { verb: 'work', measure: 'answered', atLeast: 100 },
+    stock: '300SmallTasks',
     async run(target) {
       const leases = await claimLeases(target);
       const items = leases.map((lease) => ({ lease, begun: true, progress: undefined }));
@@ -116,9 +119,9 @@ export const reportAttacks: readonly Attack[] = [
   {
     name: 'settlements',
     counts: 'settlements',
-    byStranger: false,
-    verb: 'work',
-    stock: 'few',
+    asStranger: undefined,
+    asIdentity: { verb: 'work', measure: 'answered', atLeast: 100 },
+    stock: '300SmallTasks',
     async run(target) {
       const items = madeUpLeases(target).map((lease) => ({
         ...{ lease, outcome: 'succeeded' as const, result: undefined, message: '', errorType: '' },
@@ -130,9 +133,9 @@ export const reportAttacks: readonly Attack[] = [
   {
     name: 'heartbeat-calls',
     counts: 'heartbeats',
-    byStranger: false,
-    verb: 'work',
-    stock: 'few',
+    asStranger: undefined,
+    asIdentity: { verb: 'work', measure: 'answered', atLeast: 100 },
+    stock: '300SmallTasks',
     async run(target) {
       const leases = await claimLeases(target);
       const message = messageOf(HeartbeatRequestSchema, {

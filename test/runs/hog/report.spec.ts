@@ -7,7 +7,9 @@ const result = (probes: readonly ProbeReport[], more: Partial<AttackResult> = {}
   name: 'streams',
   role: 'identity',
   counts: 'streams',
+  measure: 'held',
   reached: 1_024,
+  atLeast: 500,
   peakMb: 150.4,
   descriptors: 40,
   probes,
@@ -39,4 +41,14 @@ it('an attack starves others if a probe was refused, came too late or was not ma
 it('a run with no attack, and one whose server needed more than 600 MB, is not good', () => {
   expect(isGood([])).toBe(false);
   expect(isGood([result([probe(3)], { peakMb: 600.1 })])).toBe(false);
+});
+
+it('an attack that reached less than it must is not good, although nobody was starved', () => {
+  const nothing = result([probe(3)], { reached: 0 });
+  expect(isGood([nothing])).toBe(false);
+  expect(isGood([result([probe(3)]), result([probe(3)], { reached: 499 })])).toBe(false);
+  expect(isGood([result([probe(3)], { reached: 500 })])).toBe(true);
+  expect(lineOf(nothing)).toContain('0 streams held');
+  expect(lineOf(nothing)).toMatch(/ {2}no; too little: at least 500$/);
+  expect(lineOf(result([probe(3)]))).toMatch(/ {2}no$/);
 });

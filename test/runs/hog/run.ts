@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { command, DeployProcess, programIn } from '../deploys/deploy-process.ts';
-import type { Attack, Role } from './attack.ts';
+import type { Attack, Role, Success } from './attack.ts';
 import type { Peers } from './peers.ts';
 import type { AttackerOptions, AttackerReport, ProbeReport, ProberOptions } from './process-messages.ts';
 import type { AttackResult } from './report.ts';
 import { stockUp } from './stock.ts';
+import type { Reached } from './tally.ts';
 import type { ClientFiles } from './target.ts';
 
 /** `holdfast serve` has this young generation; with a channel to its parent it cannot set it by itself. */
@@ -22,9 +23,9 @@ const sampleMs = 100;
 /** How many ids of tasks an attacker is given; they are arguments of its process. */
 const mostIds = 400;
 
-function filesOf(peers: Peers, { verb }: Attack, role: Role): readonly ClientFiles[] {
-  if (role === 'stranger' || verb === undefined) return peers.strangers;
-  const files = peers.byVerb.get(verb);
+function filesOf(peers: Peers, { asIdentity }: Attack, role: Role): readonly ClientFiles[] {
+  if (role === 'stranger' || asIdentity === undefined) return peers.strangers;
+  const files = peers.byVerb.get(asIdentity.verb);
   return files === undefined ? [] : [files];
 }
 
@@ -49,6 +50,7 @@ function descriptorsOf(pid: number): number {
 export async function runAttack(
   attack: Attack,
   role: Role,
+  { measure, atLeast }: Success,
   peers: Peers,
   seconds: number,
 ): Promise<AttackResult> {
@@ -64,7 +66,7 @@ export async function runAttack(
   const others: DeployProcess[] = [];
   try {
     const { grpcPort, httpPort } = (await server.ready) as { grpcPort: number; httpPort: number };
-    const stock = role === 'stranger' ? 'none' : (attack.stock ?? 'none');
+    const stock = role === 'stranger' ? 'noTasks' : (attack.stock ?? 'noTasks');
     const taskIds = (await stockUp(grpcPort, peers.stock, stock)).slice(0, mostIds);
 
     const probes: ProbeReport[] = [];
@@ -80,7 +82,7 @@ export async function runAttack(
     await prober.ready;
     await sleep(warmUpMs);
 
-    let reached = 0;
+    let reached: Reached = { sent: 0, answered: 0, held: 0 };
     let descriptors = 0;
     let hasServerEnded = false;
     let peakMb = 0;
@@ -99,8 +101,8 @@ export async function runAttack(
       {},
     );
     others.push(attacker);
-    attacker.onMessage(({ count }: AttackerReport) => {
-      reached = count;
+    attacker.onMessage((report: AttackerReport) => {
+      reached = report.reached;
     });
     await attacker.ready;
     isAttacked = true;
@@ -110,7 +112,8 @@ export async function runAttack(
     clearInterval(sampling);
     sample();
     return {
-      ...{ name: attack.name, role, counts: attack.counts, reached },
+      ...{ name: attack.name, role, counts: attack.counts },
+      ...{ measure, reached: reached[measure], atLeast },
       ...{ peakMb, descriptors, probes: [...probes], hasServerEnded },
     };
   } finally {

@@ -14,10 +14,10 @@ interface Amount {
 
 /** One call may have 1 MiB, so that it holds three of the largest payloads. */
 const amounts: Readonly<Record<Stock, Amount>> = {
-  none: { calls: 0, tasksEach: 0, payloadBytes: 0 },
-  few: { calls: 3, tasksEach: 100, payloadBytes: 100 },
-  large: { calls: 134, tasksEach: 3, payloadBytes: 250_000 },
-  many: { calls: 200, tasksEach: 100, payloadBytes: 100 },
+  noTasks: { calls: 0, tasksEach: 0, payloadBytes: 0 },
+  '300SmallTasks': { calls: 3, tasksEach: 100, payloadBytes: 100 },
+  '402LargeTasks': { calls: 134, tasksEach: 3, payloadBytes: 250_000 },
+  '20000SmallTasks': { calls: 200, tasksEach: 100, payloadBytes: 100 },
 };
 
 export async function stockUp(grpcPort: number, tls: CertificateFiles, stock: Stock): Promise<string[]> {

@@ -1,10 +1,11 @@
-/** The server that an attack is aimed at, as the attack sees it, and the count of the things that it holds. */
+/** The server that an attack is aimed at, as the attack sees it, and the tally of the attack. */
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { CertificateFiles } from '../../../src/tls/load.ts';
 import { type RawSession, rawSession } from '../../fixtures/raw-grpc.ts';
+import { Tally } from './tally.ts';
 
 /** The files that a client connects with. A stranger may have no certificate. */
 export type ClientFiles = Pick<CertificateFiles, 'ca'> & Partial<CertificateFiles>;
@@ -29,10 +30,8 @@ export class Target {
   readonly options: TargetOptions;
   readonly #untilMs: number;
   #nextFiles = 0;
-  #held = 0;
   #opening = 0;
-  /** The most things that were held at the same time, or the number of things that were sent. */
-  reached = 0;
+  readonly tally = new Tally();
 
   constructor(options: TargetOptions) {
     this.options = options;
@@ -45,12 +44,6 @@ export class Target {
 
   get taskIds(): readonly string[] {
     return this.options.taskIds;
-  }
-
-  /** Counts things that the server holds or received; a negative number counts some as gone. */
-  count(more: number): void {
-    this.#held += more;
-    this.reached = Math.max(this.reached, this.#held);
   }
 
   /** Runs `step` again and again until the attack's time has passed, with a pause between two steps. */

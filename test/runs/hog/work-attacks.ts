@@ -2,7 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { encodeReportRequest } from '../../../src/core/codec/report.ts';
-import { ListTasksRequestSchema } from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
+import {
+  ExplainTaskRequestSchema,
+  ListTasksRequestSchema,
+  ListTroubleRequestSchema,
+} from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import { frame, type RawSession } from '../../fixtures/raw-grpc.ts';
 import type { Attack } from './attack.ts';
 import { messageOf, newKey, paths, stockQueue, submission } from './messages.ts';
@@ -31,9 +35,10 @@ export async function callLoops(target: Target, loop: CallLoop): Promise<void> {
       if (raw.session.destroyed) raw = await target.session();
       const { stream, status } = raw.call(loop.path, loop.headers);
       stream.end(loop.message());
+      target.tally.sent(loop.counted ?? 1);
       const { code } = await status;
       if (Number.isNaN(code)) await sleep(10);
-      target.count(loop.counted ?? 1);
+      if (code === 0) target.tally.answered(loop.counted ?? 1);
     });
   };
   await Promise.all(Array.from({ length: loop.connections ?? connections }, one));
@@ -63,7 +68,7 @@ async function httpBombs(target: Target, bomb: Buffer): Promise<void> {
     const socket = await target.tls('http');
     if (socket === undefined) return void (await sleep(50));
     socket.resume();
-    target.count(1);
+    target.tally.sent();
     socket.write(`${head}\r\n\r\n`);
     socket.write(bomb);
     await new Promise<void>((resolve) => socket.once('close', () => resolve()));
@@ -74,8 +79,8 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'compressed-bombs',
     counts: 'messages',
-    byStranger: true,
-    verb: 'submit',
+    asStranger: { measure: 'sent', atLeast: 20 },
+    asIdentity: { verb: 'submit', measure: 'sent', atLeast: 20 },
     async run(target) {
       const bomb = gzipSync(Buffer.alloc(bombBytes));
       const grpc = callLoops(target, {
@@ -90,8 +95,8 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'small-messages',
     counts: 'messages',
-    byStranger: true,
-    verb: 'work',
+    asStranger: { measure: 'sent', atLeast: 1000 },
+    asIdentity: { verb: 'work', measure: 'sent', atLeast: 10000 },
     async run(target) {
       const keepAlive = frame(encodeReportRequest({ kind: 'keepAlive' }));
       const many = Buffer.concat(Array.from({ length: 1_000 }, () => keepAlive));
@@ -104,7 +109,7 @@ export const workAttacks: readonly Attack[] = [
         stream.write(hello);
         while (!stream.destroyed && stream.writable && !target.isOver) {
           const hasRoom = stream.write(many);
-          target.count(1_000);
+          target.tally.sent(1_000);
           if (!hasRoom) await drainedOrClosed(stream);
           await sleep(0);
         }
@@ -115,19 +120,46 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'lists',
     counts: 'calls',
-    byStranger: false,
-    verb: 'read',
-    stock: 'many',
+    asStranger: undefined,
+    asIdentity: { verb: 'read', measure: 'answered', atLeast: 20 },
+    stock: '20000SmallTasks',
     run(target) {
       const message = messageOf(ListTasksRequestSchema, { queue: stockQueue, tag: 'none', pageSize: 100 });
       return callLoops(target, { path: paths.listTasks, message: () => message, callsEach: 250 });
     },
   },
   {
+    name: 'trouble-lists',
+    counts: 'calls',
+    asStranger: undefined,
+    asIdentity: { verb: 'read', measure: 'answered', atLeast: 2 },
+    stock: '402LargeTasks',
+    run(target) {
+      const message = messageOf(ListTroubleRequestSchema, {});
+      return callLoops(target, { path: paths.listTrouble, message: () => message, callsEach: 250 });
+    },
+  },
+  {
+    name: 'explanations',
+    counts: 'calls',
+    asStranger: undefined,
+    asIdentity: { verb: 'read', measure: 'answered', atLeast: 20 },
+    stock: '402LargeTasks',
+    run(target) {
+      const messages = target.taskIds.map((id) => messageOf(ExplainTaskRequestSchema, { id }));
+      let next = 0;
+      return callLoops(target, {
+        path: paths.explainTask,
+        message: () => messages[next++ % messages.length] ?? Buffer.alloc(0),
+        callsEach: 250,
+      });
+    },
+  },
+  {
     name: 'names',
     counts: 'calls',
-    byStranger: false,
-    verb: 'submit',
+    asStranger: undefined,
+    asIdentity: { verb: 'submit', measure: 'answered', atLeast: 100 },
     run(target) {
       let next = 0;
       const name = (kind: string): string => `${kind}-${newKey().replaceAll('/', '-')}`;
@@ -141,8 +173,8 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'submissions',
     counts: 'tasks',
-    byStranger: true,
-    verb: 'submit',
+    asStranger: { measure: 'sent', atLeast: 1000 },
+    asIdentity: { verb: 'submit', measure: 'answered', atLeast: 100 },
     run: (target) =>
       callLoops(target, {
         path: paths.submitTasks,
@@ -154,8 +186,8 @@ export const workAttacks: readonly Attack[] = [
   {
     name: 'large-submissions',
     counts: 'tasks',
-    byStranger: false,
-    verb: 'submit',
+    asStranger: undefined,
+    asIdentity: { verb: 'submit', measure: 'answered', atLeast: 4 },
     run: (target) =>
       callLoops(target, {
         path: paths.submitTasks,

@@ -1,33 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { apiNode, callContext, RecordingStream } from '../../../../test/fixtures/api-node.ts';
+import { apiDeps, apiNode, callContext, RecordingStream } from '../../../../test/fixtures/api-node.ts';
 import type { WorkResponse } from '../../../core/messages.ts';
-import { silentLog } from '../../../ports/log.ts';
 import type { ApiDeps } from '../api-deps.ts';
-import { reportShares, waitingClaimShares, watchShares } from '../identity-shares.ts';
-import { ReportTurns } from '../report-turns.ts';
-import { Unanswered } from '../unanswered.ts';
-import { OpenStreams } from './open-streams.ts';
 import { openChannel } from './server-channel.ts';
-import { UnsentBytes } from './unsent-bytes.ts';
 
 describe('the server’s end of a stream', () => {
   it('leaves no count, timer or listener behind when the stream ends', async () => {
-    const { clock, service } = await apiNode();
+    const { clock, deps: common } = await apiDeps();
     const listeners = new Set<() => void>();
     const deps: ApiDeps = {
-      service,
-      clock,
-      log: silentLog,
-      node: 'n',
-      streams: new OpenStreams(),
-      waitingClaims: waitingClaimShares(),
-      watches: watchShares(),
-      unsent: new UnsentBytes(),
-      reportBytes: reportShares(),
-      reportTurns: new ReportTurns(clock),
-      unanswered: new Unanswered(),
-      draining: false,
-      onFinish: () => () => {},
+      ...common,
       onDrain(drain) {
         listeners.add(drain);
         return () => listeners.delete(drain);

@@ -104,7 +104,7 @@ export function openChannel<Message>(
  */
 export function countStream(deps: ApiDeps, { identity }: CallContext): () => void {
   refuseWhileDraining(deps);
-  return deps.streams.open(identity);
+  return deps.streams.take(identity);
 }
 
 /** Throws UNAVAILABLE, reason DRAINING, if this node assigns nothing more and opens no streams. */

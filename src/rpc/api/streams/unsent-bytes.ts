@@ -1,5 +1,6 @@
 import { type Limits, limits } from '../../../core/limits.ts';
 import type { Identity } from '../api.ts';
+import { IdentityCounts } from '../identity-counts.ts';
 
 type UnsentLimits = Pick<Limits, 'unsentBytes' | 'unsentBytesPerIdentity'>;
 
@@ -16,44 +17,28 @@ export interface StreamUnsent {
  * thousand streams of one identity could each hold as many as a single stream may.
  */
 export class UnsentBytes {
-  readonly #limits: UnsentLimits;
-  readonly #byIdentity = new Map<string, number>();
-  #all = 0;
+  readonly #counts: IdentityCounts;
 
-  constructor(unsentLimits: UnsentLimits = limits) {
-    this.#limits = unsentLimits;
+  constructor({ unsentBytes, unsentBytesPerIdentity }: UnsentLimits = limits) {
+    this.#counts = new IdentityCounts({ ofNode: unsentBytes, ofIdentity: unsentBytesPerIdentity });
   }
 
   /** The unsent bytes of all streams. */
   get bytes(): number {
-    return this.#all;
+    return this.#counts.ofNode;
   }
 
   of({ name }: Identity): StreamUnsent {
-    const add = (bytes: number): void => this.#add(name, bytes);
-    const room = (): number => this.#roomOf(name);
+    const counts = this.#counts;
     let own = 0;
     return {
       get roomBytes() {
-        return room();
+        return counts.roomOf(name);
       },
       set(bytes) {
-        if (bytes !== own) add(bytes - own);
+        if (bytes !== own) counts.add(name, bytes - own);
         own = bytes;
       },
     };
-  }
-
-  #roomOf(name: string): number {
-    const { unsentBytes, unsentBytesPerIdentity } = this.#limits;
-    const own = this.#byIdentity.get(name) ?? 0;
-    return Math.max(0, Math.min(unsentBytesPerIdentity - own, unsentBytes - this.#all));
-  }
-
-  #add(name: string, bytes: number): void {
-    this.#all += bytes;
-    const own = (this.#byIdentity.get(name) ?? 0) + bytes;
-    if (own === 0) this.#byIdentity.delete(name);
-    else this.#byIdentity.set(name, own);
   }
 }

@@ -11,8 +11,8 @@ const unitBytes = 2_048;
 
 const reading = (units: number): Work => ({ units, isStored: false });
 /**
- * The most that a call may be: a list examines up to 1,000 tasks, a list of trouble 10,000, a redrive 20,000, and a task may
- * have 512 KiB.
+ * The most work that a call begins with: a list examines up to 1,000 tasks, and a task may have 512 KiB. A list of trouble
+ * examines up to 10,000 and a redrive 20,000, page by page: each counts as a whole turn, the most that a call may count.
  */
 const units: ReadonlyMap<DescMethodUnary, Work> = new Map<DescMethodUnary, Work>([
   [TaskService.method.getTask, reading(64)],

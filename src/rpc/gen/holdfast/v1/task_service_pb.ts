@@ -1886,7 +1886,8 @@ export const TaskService: GenService<{
   /**
    * Explains the unfinished tasks of the queues that the identity may read, and groups those that are in trouble by their cause. A call
    * explains about 2,000 unfinished tasks and examines about 10,000 at most, within about 5 s, of each queue the newest ones; `cut_queues` names the queues
-   * that have older tasks. NOT_FOUND, reason QUEUE_UNKNOWN, if the queue that it names does not exist.
+   * that have older tasks. NOT_FOUND, reason QUEUE_UNKNOWN, if the queue that it names does not exist. One identity may have 2 calls in
+   * progress on a node, and all identities 8: another one fails with RESOURCE_EXHAUSTED, reason LIMIT_REACHED.
    *
    * @generated from rpc holdfast.v1.TaskService.ListTrouble
    */

@@ -1,0 +1,21 @@
+import { create } from '@bufbuild/protobuf';
+import { expect, it } from 'vitest';
+import type { Transport } from '../../client/transport.ts';
+import { TaskSchema } from '../../rpc/gen/holdfast/v1/task_pb.ts';
+import { verdictsOf } from './candidates.ts';
+
+it('verdicts are read five at a time, and stand in the order of their tasks', async () => {
+  let running = 0;
+  let most = 0;
+  const call = async () => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running--;
+    return { verdict: { code: 1, sentence: 'It waits.' } };
+  };
+  const transport = { call } as unknown as Transport;
+  const tasks = Array.from({ length: 12 }, (_, i) => create(TaskSchema, { id: `t-${i}` }));
+  const candidates = await verdictsOf(transport, { tasks, count: 12, isCut: false }, '');
+  expect(most).toBe(5);
+  expect(candidates.map(({ task }) => task.id)).toEqual(tasks.map(({ id }) => id));
+});
