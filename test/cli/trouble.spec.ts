@@ -99,7 +99,8 @@ $`,
       reason: 'FAIL_REASON_FATAL',
       message: 'no',
     });
-    const retry = { maxAttempts: 5, baseMs: 600_000, factor: 2, maxMs: 600_000 };
+    // The wait is random between 0 and this base, so the base is so long that the next attempt never begins here.
+    const retry = { maxAttempts: 5, baseMs: 2_000_000_000, factor: 2, maxMs: 2_000_000_000 };
     await submitMany('failing', 2, {}, { retry });
     for (const { lease } of await poll('failing', 'pdf', 10))
       await post('WorkerService/FailTask', {

@@ -29,7 +29,8 @@ beforeAll(async () => {
   const store = `file:${join(dir, 'queue.db')}`;
   serving = await serve({ store, grpc: free, http: free, clock: systemClock(), log: silentLog });
   const spec = { type: 'pdf', typeVersion: 1, payload };
-  const retry = { maxAttempts: 5, baseMs: 600_000, factor: 2, maxMs: 600_000 };
+  // The wait is random between 0 and this base, so the base is so long that the next attempt never begins here.
+  const retry = { maxAttempts: 5, baseMs: 2_000_000_000, factor: 2, maxMs: 2_000_000_000 };
   const item = {
     idempotencyKey: 'k',
     spec,
