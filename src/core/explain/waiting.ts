@@ -3,7 +3,7 @@ import { runsAlone } from '../task/head.ts';
 import type { ExplainedTask, ExplainFacts, WorkerFact } from './facts.ts';
 import { lastWorkerOf, newestOf } from './last-event.ts';
 import type { Verdict } from './verdict.ts';
-import { asEnd, lengthOf } from './words.ts';
+import { asEnd, fullStoreText, lengthOf } from './words.ts';
 
 /** The time in ms for which a due task counts as on its way to workers: a sweep, and the delay of a slow store. */
 const onItsWayMs = 5_000;
@@ -13,6 +13,7 @@ export function explainWaiting(task: ExplainedTask, facts: ExplainFacts): Verdic
   const { waitUntilMs } = task.head;
   if (waitUntilMs !== undefined && waitUntilMs > facts.nowMs) return notDue(task, facts, waitUntilMs);
   return (
+    fullStore(facts) ??
     pausedQueue(task, facts) ??
     laneAhead(task, facts) ??
     missingWorker(task, facts) ??
@@ -61,6 +62,13 @@ function notDue(task: ExplainedTask, { nowMs }: ExplainFacts, untilMs: number): 
     evidence: {},
     next: '',
   };
+}
+
+function fullStore({ fullStore: full }: ExplainFacts): Verdict | undefined {
+  if (full === undefined) return undefined;
+  const { sinceMs, neededBytes } = full;
+  const sentence = `${fullStoreText(neededBytes)}.`;
+  return { code: 'STORE_FULL', sentence, sinceMs, evidence: { neededBytes }, next: '' };
 }
 
 function pausedQueue({ submission }: ExplainedTask, facts: ExplainFacts): Verdict | undefined {
