@@ -90,7 +90,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     mayLease: options.mayLease ?? (() => true),
     processId: options.clock.uuid(),
     queues,
-    missingQueues: new MissingQueueLog(queues, log),
+    missingQueues: new MissingQueueLog(queues, log, options.clock),
     changeFeed: feed,
     watchedTasks: new WatchedTasks({ store: options.store, clock: options.clock, feed }),
     heldLeases,

@@ -372,6 +372,20 @@ describe('the verdict', () => {
     expect(verdictOf(life(), facts)).toMatchObject({ code });
   });
 
+  it('on a task with one attempt says that its only attempt failed', () => {
+    const life = claimed({ retry: { maxAttempts: 1 } });
+    life.settle('failed');
+    expect(verdictOf(life).sentence).toMatch(/^Its only attempt failed\./);
+  });
+
+  it('on a task without a worker for it says since when it is ready', () => {
+    for (const workers of [[], [{ worker: 'w/1', count: 1, types: [], hasRoom: true }]]) {
+      const verdict = verdictOf(new TaskLife(), { workers, areWorkersComplete: true });
+      expect(verdict.code).toMatch(/^NO_WORKER/);
+      expect(verdict.sinceMs).toBe(startMs);
+    }
+  });
+
   it('has an example for each code that a task can get', () => {
     const seen = new Set([...cases.map(({ code }) => code), ...ofOthers]);
     expect(allCodes.filter((code) => !seen.has(code))).toEqual([]);

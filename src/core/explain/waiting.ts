@@ -98,16 +98,17 @@ function laneAhead(
   return { code: 'LANE_WAITS', sentence, evidence, next: `holdfast why ${front.id}` };
 }
 
-function missingWorker({ submission }: ExplainedTask, facts: ExplainFacts): Verdict | undefined {
+function missingWorker(task: ExplainedTask, facts: ExplainFacts): Verdict | undefined {
   const { workers, areWorkersComplete } = facts;
-  const { type, typeVersion, scope } = submission;
+  const { type, typeVersion, scope } = task.submission;
   const { queue } = scope;
+  const sinceMs = readySinceMs(task);
   if (!areWorkersComplete || workers.some(({ types }) => handlesType(types, type, typeVersion)))
     return undefined;
   const next = `holdfast workers --queue ${queue}`;
   if (workers.length === 0) {
     const sentence = `No worker takes tasks of the queue '${queue}'.`;
-    return { code: 'NO_WORKER', sentence, evidence: { queue }, next };
+    return { code: 'NO_WORKER', sentence, sinceMs, evidence: { queue }, next };
   }
   const versions = workers.flatMap(({ types }) => versionsOf(types, type));
   if (versions.length === 0) {
@@ -115,14 +116,15 @@ function missingWorker({ submission }: ExplainedTask, facts: ExplainFacts): Verd
     return {
       code: 'NO_WORKER_FOR_TYPE',
       sentence,
+      sinceMs,
       evidence: { queue, type, workers: countOf(workers) },
-      next,
+      next: `holdfast worker <module with a handler of '${type}'>`,
     };
   }
   const newest = Math.max(...versions);
   const sentence = `The workers of the queue '${queue}' handle the type '${type}' up to version ${newest}; the task has version ${typeVersion}.`;
   const evidence = { queue, type, typeVersion, newestHandled: newest };
-  return { code: 'NO_WORKER_FOR_VERSION', sentence, evidence, next };
+  return { code: 'NO_WORKER_FOR_VERSION', sentence, sinceMs, evidence, next };
 }
 
 function countOf(workers: readonly WorkerFact[]): number {
