@@ -255,7 +255,16 @@ describe('holdfast cancel and redrive', () => {
     const { json: done } = await holdfast('submit', 'echo', '1', '--wait', '--json', ...work);
     expect(await holdfast('cancel', done.id, '--json')).toMatchObject({
       code: 4,
-      json: { error: { reason: 'TASK_ENDED', taskId: done.id } },
+      json: {
+        error: {
+          ...{ reason: 'TASK_ENDED', taskId: done.id },
+          help: `Its history says how it ended: holdfast show ${done.id} --history`,
+        },
+      },
+    });
+    expect(await holdfast('redrive', done.id, '--json')).toMatchObject({
+      code: 4,
+      json: { error: { reason: 'NOT_DEAD', help: expect.stringContaining('submit it under another key') } },
     });
   });
 
@@ -268,7 +277,7 @@ describe('holdfast cancel and redrive', () => {
     const { json: waiting } = await holdfast('submit', 'later', '5', '--json');
     expect(await holdfast('redrive', waiting.id, '--json')).toMatchObject({
       code: 4,
-      json: { error: { reason: 'NOT_DEAD' } },
+      json: { error: { reason: 'NOT_DEAD', help: expect.stringContaining(`holdfast why ${waiting.id}`) } },
     });
   });
 });
