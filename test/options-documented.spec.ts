@@ -86,11 +86,19 @@ function mostWaitMs(attempts: number): number {
   return waits.reduce((sum, wait) => sum + Math.min(wait, backoffMaxMs), 0);
 }
 
+it('README.md says how soon a task is dead whose attempts fail at once', () => {
+  const most = mostWaitMs(defaults.maxAttempts);
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
+  const words = ['no', 'one', 'two', 'three', 'four', 'five', 'six'];
+  expect(readme).toContain(`has ${words[defaults.maxAttempts]} attempts`);
+  expect(readme).toContain(
+    `dead 0 to ${most / 1_000} s after the first, ${most / 2_000} s in the mean: the ${words[defaults.maxAttempts - 1]} waits`,
+  );
+});
+
 it('docs/options.md has the times that follow from the defaults', () => {
   const most = mostWaitMs(defaults.maxAttempts);
-  expect(text).toContain(
-    `some ${Math.round(most / 2_000)} s in the mean and never more than ${most / 1_000} s`,
-  );
+  expect(text).toContain(`${most / 2_000} s in the mean and never more than ${most / 1_000} s`);
   expect(text).toContain(`\`retry: { maxAttempts: 40 }\``);
   expect(text).toContain(`some ${Math.round(mostWaitMs(40) / 2 / 600_000) * 10} min.`);
   expect(text).toContain(`repeat within ${long(defaults.windowMs)} of acceptance`);

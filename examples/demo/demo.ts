@@ -147,6 +147,20 @@ function ledgerIn(dir: string): string {
   return join(dir, 'ledger.jsonl');
 }
 
+/** The rows of the table at the end, in their order, each with a sentence for a reader who sees it for the first time. */
+const meanings: Readonly<Record<keyof DemoTotals, string>> = {
+  submitted: 'every webhook twice',
+  accepted: 'each webhook once',
+  deduplicated: 'the second submissions, which returned the same task',
+  succeeded: 'tasks whose webhook was delivered',
+  dead: 'tasks whose attempts all failed',
+  attempts: 'claims by workers: tasks that failed, or were at the killed worker, have several',
+  leasesLost: 'claims whose worker renewed them no more, so that the tasks ran elsewhere',
+  deliveries: 'requests that the receiver recorded; repeated ones carry the same key',
+  outOfOrder: 'webhooks delivered after a later one with the same ordering key',
+  lost: 'accepted tasks without an end, or that succeeded without a delivery',
+};
+
 /**
  * Prints the table at the end of the demo and returns the exit status: 0 if no task was lost, duplicated or out of
  * order, otherwise 1.
@@ -156,8 +170,8 @@ export function report(total: DemoTotals, { misbehaved }: Receiver): number {
   console.log(
     `the receiver answered 503 ${unavailable} times, hung ${hung} times, reset ${reset} connections`,
   );
-  for (const [name, value] of Object.entries(total))
-    console.log(`${name.padEnd(14)} ${String(value).padStart(6)}`);
+  for (const [name, meaning] of Object.entries(meanings))
+    console.log(`${name.padEnd(14)} ${String(total[name as keyof DemoTotals]).padStart(6)}  ${meaning}`);
   const { submitted, accepted, deduplicated, succeeded, dead, outOfOrder, lost } = total;
   console.log(
     `demo: submitted=${submitted} accepted=${accepted} deduplicated=${deduplicated} succeeded=${succeeded} dead=${dead} outOfOrder=${outOfOrder} lost=${lost}`,

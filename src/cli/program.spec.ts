@@ -1,6 +1,7 @@
 /**
  * Mistakes on the command line: each ends with a message and the exit status 2, before anything is sent to a server.
  */
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { run } from './program.ts';
 
@@ -31,6 +32,15 @@ it.each([
   ['a payload that is not JSON', ['submit', 'greet', '{a:1}'], 'not JSON'],
   ['a payload file that does not exist', ['submit', 'greet', '@/nowhere.json'], 'Cannot read'],
   ['a mistyped verb', ['sumbit'], 'Did you mean submit?'],
+  [
+    'a verb of other queues, status',
+    ['status', '1-a'],
+    'Did you mean `holdfast show <id>` or `holdfast why <id>`?',
+  ],
+  ['a verb of other queues, retry', ['retry', '1-a'], 'Did you mean `holdfast redrive <id>`?'],
+  ['a verb of other queues, pause', ['pause', 'mail'], 'Did you mean `holdfast queues pause <name>`?'],
+  ['a verb of other queues, worker-list', ['worker-list'], 'Did you mean `holdfast workers`?'],
+  ['the slots of the canary without a unit', ['canary', '--slot', '5'], "such as '10s'"],
   ['a mistyped flag', ['list', '--stat', 'dead'], 'Did you mean --state?'],
   [
     'a deadline before the end of the delay',
@@ -51,4 +61,22 @@ it.each([
 ])('the command refuses %s', async (_, argv, message) => {
   expect(await run(argv)).toBe(2);
   expect(stderr).toContain(message);
+});
+
+it('README.md and docs/command.md name every verb', async () => {
+  let help = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    help += String(text);
+    return true;
+  });
+  await run(['--help']);
+  const verbs = [...help.matchAll(/^ {2}([a-z]+) {2,}|^ {2}([a-z]+) [[<]/gm)].map(
+    ([, one, other]) => one ?? other,
+  );
+  expect(verbs).toContain('version');
+  expect(verbs.length).toBeGreaterThan(15);
+  for (const page of ['README.md', 'docs/command.md']) {
+    const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8');
+    expect(verbs.filter((verb) => verb !== 'help' && !new RegExp(`\`${verb}\\b`).test(text))).toEqual([]);
+  }
 });

@@ -78,10 +78,31 @@ function throwUsageErrors(command: CommandUnknownOpts): void {
   for (const below of command.commands) throwUsageErrors(below);
 }
 
+/** The verbs of this command for words that users of River, SQS and Temporal know. */
+const verbsOfOthers: Readonly<Record<string, string>> = {
+  status: 'show <id>` or `holdfast why <id>',
+  describe: 'show <id>` or `holdfast why <id>',
+  get: 'show <id>',
+  retry: 'redrive <id>',
+  replay: 'redrive <id>',
+  enqueue: 'submit <type>',
+  insert: 'submit <type>',
+  send: 'submit <type>',
+  start: 'serve` or `holdfast worker <file>',
+  delete: 'cancel <id>',
+  terminate: 'cancel <id>',
+  pause: 'queues pause <name>',
+  resume: 'queues resume <name>',
+  'worker-list': 'workers',
+};
+
 /** Converts an error of commander: its text becomes the message, and its suggestion becomes the help. */
 function usageError(program: Command, { message }: CommanderError, argv: readonly string[]): HoldfastError {
   const [text = '', suggestion] = message.replace(/^error: /, '').split('\n');
-  const help = suggestion?.replace(/^\((.*)\)$/, '$1') ?? `See \`${verbOf(program, argv)} --help\`.`;
+  const word = /^unknown command '([\w-]+)'/.exec(text)?.[1] ?? '';
+  const verb = Object.hasOwn(verbsOfOthers, word) ? verbsOfOthers[word] : undefined;
+  const meant = verb === undefined ? undefined : `Did you mean \`holdfast ${verb}\`?`;
+  const help = meant ?? suggestion?.replace(/^\((.*)\)$/, '$1') ?? `See \`${verbOf(program, argv)} --help\`.`;
   return usage(`${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.?$/, '.')}`, help);
 }
 

@@ -1,3 +1,4 @@
+import type { FullStoreFact } from '../core/explain/facts.ts';
 import type { Broker } from './broker.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Overload } from './overload.ts';
@@ -24,6 +25,11 @@ export interface Engine {
    * billed.
    */
   consumed?(): Readonly<Record<string, number>>;
+  /**
+   * Returns since when the disk of the store has been full, or undefined if it has room. It is absent if the engine's store
+   * cannot be full.
+   */
+  fullStore?(): FullStoreFact | undefined;
   /** Finishes the calls in flight, then frees every resource. A second call does nothing more. */
   close(): Promise<void>;
 }

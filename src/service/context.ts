@@ -1,6 +1,7 @@
 import type { Broker } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DeadLetters } from '../ports/dead-letters.ts';
+import type { Engine } from '../ports/engine.ts';
 import type { Log } from '../ports/log.ts';
 import type { NodeMetrics } from '../ports/metrics.ts';
 import type { Overload } from '../ports/overload.ts';
@@ -34,6 +35,8 @@ export interface ServiceContext {
   readonly overload?: Overload | undefined;
   /** Publishes a notice to the dead-letter queue for each task that dies. If absent, no notices are published. */
   readonly deadLetters?: DeadLetters | undefined;
+  /** Returns since when the store has been full. If absent, the store is never full. */
+  readonly fullStore?: Engine['fullStore'] | undefined;
   /** Counts what the use cases do. If absent, nothing is counted. */
   readonly metrics?: NodeMetrics | undefined;
   readonly clock: Clock;

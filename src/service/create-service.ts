@@ -1,6 +1,7 @@
 import type { Broker } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DeadLetters } from '../ports/dead-letters.ts';
+import type { Engine } from '../ports/engine.ts';
 import type { Log } from '../ports/log.ts';
 import type { NodeMetrics } from '../ports/metrics.ts';
 import type { Overload } from '../ports/overload.ts';
@@ -48,6 +49,8 @@ export interface ServiceOptions {
   readonly overload?: Overload | undefined;
   /** Publishes a notice to the dead-letter queue for each task that dies. If absent, no notices are published. */
   readonly deadLetters?: DeadLetters | undefined;
+  /** Returns since when the store has been full. If absent, the store is never full. */
+  readonly fullStore?: Engine['fullStore'] | undefined;
   /** Counts what the use cases do. If absent, nothing is counted. */
   readonly metrics?: NodeMetrics | undefined;
   readonly clock: Clock;
@@ -87,7 +90,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     mayLease: options.mayLease ?? (() => true),
     processId: options.clock.uuid(),
     queues,
-    missingQueues: new MissingQueueLog(queues, log),
+    missingQueues: new MissingQueueLog(queues, log, options.clock),
     changeFeed: feed,
     watchedTasks: new WatchedTasks({ store: options.store, clock: options.clock, feed }),
     heldLeases,

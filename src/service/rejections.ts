@@ -4,12 +4,31 @@ import type { Rejection } from '../core/task/command.ts';
 import type { Snapshot } from '../ports/task-store.ts';
 import type { ReportContext } from './service.ts';
 
+/** The text of an id that an engine has made, whichever engine it is. */
+const idForm = /^[\w-]+[-.~][0-9a-z]+$/;
+
 export function notFound(id: string): HoldfastError {
-  return new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', `There is no task '${id}'.`, {
+  const isId = idForm.test(id);
+  const message = isId ? `There is no task '${id}'.` : `'${id}' is no task id, so there is no such task.`;
+  return new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', message, {
     taskId: id,
-    help: 'Check the id. Tasks are deleted after their retention; tasks of other tenants and forbidden queues are hidden.',
+    help: isId
+      ? deletedHelp
+      : 'Give the id that `holdfast submit` and `holdfast list` print, such as 1-mwv2vufj.',
   });
 }
+
+/** Returns the error for an idempotency key that no task has, as far as the caller may know. */
+export function keyNotFound({ queue, key }: { readonly queue: string; readonly key: string }): HoldfastError {
+  const id = `${queue}/${key}`;
+  return new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', `There is no task '${id}'.`, {
+    taskId: id,
+    help: deletedHelp,
+  });
+}
+
+const deletedHelp =
+  'Check the id. Tasks are deleted after their retention; tasks of other tenants and forbidden queues are hidden.';
 
 export function noHashChain(): HoldfastError {
   return new HoldfastError(
@@ -77,14 +96,18 @@ export function rejectionError(id: string, rejection: Rejection): HoldfastError 
         'TASK_ENDED',
         `Task '${id}' has already ended: ${rejection.state}.`,
         id,
-        'An ended task cannot be changed.',
+        rejection.state === 'dead'
+          ? `To run it again: holdfast redrive ${id}`
+          : `Its history says how it ended: holdfast show ${id} --history`,
       );
     case 'notDead':
       return precondition(
         'NOT_DEAD',
         `Task '${id}' is ${rejection.state}, not dead.`,
         id,
-        'Only dead tasks can be redriven.',
+        rejection.state === 'succeeded' || rejection.state === 'cancelled'
+          ? 'Only dead tasks can be redriven. To run the work once more, submit it under another key.'
+          : `Only dead tasks can be redriven. To see why it has not ended: holdfast why ${id}`,
       );
     case 'expiresSoon':
       return precondition(

@@ -84,7 +84,7 @@ describe('a full disk', () => {
     expect(await client.get(id)).toMatchObject({ state: 'succeeded' });
     expect(await whileFull(limited, ['submit', 'note', '{}'])).toMatchObject({
       code: 5,
-      error: { code: full.code, reason: full.reason, help: expect.stringContaining('Free space') },
+      error: { code: full.code, reason: full.reason, help: expect.stringContaining('Free at least 128 MiB') },
     });
     await limited.end('SIGKILL');
 

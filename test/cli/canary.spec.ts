@@ -119,7 +119,10 @@ it('the canary refuses a store, a slot of no length and a port that is in use', 
   expect([store.code, store.err]).toEqual([2, expect.stringContaining('this command calls a server')]);
   const url = ['--url', 'holdfast+plaintext://127.0.0.1:9'];
   const slot = await holdfast('canary', ...url, '--slot', '1ms');
-  expect([slot.code, slot.err]).toEqual([2, expect.stringContaining('Write a length from 100ms to 1m')]);
+  expect([slot.code, slot.err]).toEqual([
+    2,
+    expect.stringContaining('Write a length with its unit from 100ms to 1m'),
+  ]);
   const { metricsPort } = await canary('holdfast+plaintext://127.0.0.1:9');
   const port = await holdfast('canary', ...url, '--metrics-port', String(metricsPort));
   expect([port.code, port.err]).toEqual([4, expect.stringContaining('is in use')]);

@@ -114,7 +114,7 @@ describe('holdfast submit', () => {
     const ran = await holdfast('submit', 'fail', '--wait', ...work);
     expect(ran).toMatchObject({ code: 1, out: '' });
     expect(ran.err).toMatch(
-      /error: .*dead \(reason: fatal\): it never works\n {2}.*holdfast show \S+ --history/,
+      /error: .*dead \(reason: fatal\): it never works\n {2}See why: holdfast why \S+\n/,
     );
     const asJson = await holdfast('submit', 'fail', '--wait', '--json', ...work);
     expect(asJson).toMatchObject({ code: 1, json: { error: { reason: 'TASK_DEAD' } } });
@@ -216,12 +216,25 @@ describe('holdfast list', () => {
     expect(await list('--limit', '2', '--page-token', pageToken)).toEqual(['item']);
   });
 
-  it('notes for an empty list that the queue is unknown, and suggests a similar name', async () => {
+  it('ends with status 3 for a list of an unknown queue, and suggests a similar name', async () => {
     await holdfast('submit', 'echo', '1', '--wait', ...work);
     const unknown = await holdfast('list', '--queue', 'wrok');
-    expect(unknown).toMatchObject({ code: 0, out: 'ID  STATE  TYPE  ATTEMPT  ACCEPTED  LAST ERROR\n' });
-    expect(unknown.err).toMatch(/^There is no queue 'wrok' for tenant 'default'\. Did you mean 'work'\?/);
+    expect(unknown).toMatchObject({ code: 3, out: '' });
+    expect(unknown.err).toMatch(/There is no queue 'wrok' for tenant 'default'\.\n +Did you mean 'work'\?/);
+    expect(await holdfast('list', '--queue', 'wrok', '--json')).toMatchObject({
+      code: 3,
+      json: { error: { reason: 'QUEUE_UNKNOWN' } },
+    });
     expect(await holdfast('list', '--type', 'none', ...work)).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('suggests a similar name if a submission creates a queue, and no more once the queue exists', async () => {
+    await holdfast('submit', 'echo', '1', '--queue', 'letters');
+    const misspelt = ['submit', 'echo', '1', '--queue', 'lettres'];
+    expect((await holdfast(...misspelt)).err).toContain("Queue 'lettres' is new; did you mean 'letters'?\n");
+    expect((await holdfast(...misspelt)).err).not.toContain('is new');
+    const other = await holdfast('submit', 'echo', '1', '--queue', 'something-else');
+    expect(other.err).not.toContain('is new');
   });
 
   it('prints dead tasks with their last error', async () => {
@@ -242,7 +255,16 @@ describe('holdfast cancel and redrive', () => {
     const { json: done } = await holdfast('submit', 'echo', '1', '--wait', '--json', ...work);
     expect(await holdfast('cancel', done.id, '--json')).toMatchObject({
       code: 4,
-      json: { error: { reason: 'TASK_ENDED', taskId: done.id } },
+      json: {
+        error: {
+          ...{ reason: 'TASK_ENDED', taskId: done.id },
+          help: `Its history says how it ended: holdfast show ${done.id} --history`,
+        },
+      },
+    });
+    expect(await holdfast('redrive', done.id, '--json')).toMatchObject({
+      code: 4,
+      json: { error: { reason: 'NOT_DEAD', help: expect.stringContaining('submit it under another key') } },
     });
   });
 
@@ -255,7 +277,7 @@ describe('holdfast cancel and redrive', () => {
     const { json: waiting } = await holdfast('submit', 'later', '5', '--json');
     expect(await holdfast('redrive', waiting.id, '--json')).toMatchObject({
       code: 4,
-      json: { error: { reason: 'NOT_DEAD' } },
+      json: { error: { reason: 'NOT_DEAD', help: expect.stringContaining(`holdfast why ${waiting.id}`) } },
     });
   });
 });

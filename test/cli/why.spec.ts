@@ -123,7 +123,8 @@ describe('holdfast why', () => {
     const answer = await verdictOf(id);
     expect(answer).toMatchObject({
       verdict: 'NO_WORKER_FOR_TYPE',
-      next: 'holdfast workers --queue unhandled',
+      next: "holdfast worker <module with a handler of 'note'>",
+      sinceMs: expect.any(Number),
     });
     const { json } = await command('workers', '--queue', 'unhandled', '--json');
     expect(json).toMatchObject({

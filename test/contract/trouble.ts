@@ -51,7 +51,7 @@ export const trouble: Subject = (requires) => {
         {
           ...{ code: 'NO_WORKER_FOR_TYPE', queue: 'explained', count: 7, oldestIds: others.slice(0, 5) },
           sentence: "7 tasks of type 'other' wait: no worker of queue 'explained' handles this type.",
-          next: 'holdfast workers --queue explained',
+          next: "holdfast worker <module with a handler of 'other'>",
         },
         {
           ...{ code: 'BACKOFF', count: 2, sinceMs: expect.any(Number) },

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { type Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { timing } from '../../core/limits.ts';
 import { canaryQueue, slotMs as objectiveSlotMs } from '../../core/objectives/objectives.ts';
 import { serverTarget } from '../connect.ts';
@@ -13,7 +13,7 @@ const slotLimits = { leastMs: 100, mostMs: 60_000 } as const;
 function parseSlot(text: string): number {
   const ms = parseDuration(text);
   if (ms >= slotLimits.leastMs && ms <= slotLimits.mostMs) return ms;
-  throw new InvalidArgumentError('Write a length from 100ms to 1m.');
+  throw new InvalidArgumentError("Write a length with its unit from 100ms to 1m, such as '10s'.");
 }
 
 export function addCanary(program: Command, globals: Globals): void {
@@ -23,11 +23,10 @@ export function addCanary(program: Command, globals: Globals): void {
       'submit a synthetic task in each slot of 10 s and work it, until it is stopped; its counts are the objective api-availability',
     )
     .option('--queue <name>', 'the queue of the synthetic tasks, which is for them alone', canaryQueue)
-    .option(
-      '--slot <length>',
-      'the length of a slot; the objective is defined for 10s',
-      parseSlot,
-      objectiveSlotMs,
+    .addOption(
+      new Option('--slot <length>', 'the length of a slot; the objective is defined for 10s')
+        .argParser(parseSlot)
+        .default(objectiveSlotMs, `${objectiveSlotMs / 1_000}s`),
     )
     .option('--metrics-port <n>', 'serve the counts to Prometheus on this port; 0: any free one', port)
     .option('--metrics-host <address>', 'the address of --metrics-port', '127.0.0.1')
@@ -43,7 +42,9 @@ export function addCanary(program: Command, globals: Globals): void {
         () => `probing by queue ${queue}, one slot every ${slotMs / 1_000} s`,
       );
       if (metricsPort === undefined) {
-        output.note('Without --metrics-port the slots are logged, and not counted.');
+        output.note(
+          'Without --metrics-port only bad slots are logged, and Prometheus cannot read the counts.',
+        );
       }
       await stopped;
       process.exitCode = exitCodes.ok;

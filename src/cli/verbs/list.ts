@@ -2,7 +2,7 @@ import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
 import { type ListRequest, listTasks } from '../../client/tasks/list-tasks.ts';
 import type { Transport } from '../../client/transport.ts';
-import { asHoldfastError } from '../../core/errors.ts';
+import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { stateNumbers } from '../../core/wire-numbers.ts';
 import { AdminService } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
@@ -15,13 +15,17 @@ import { taskJson } from '../text/task-text.ts';
 
 const stateNames = [...Object.keys(stateNumbers), 'retrying'] as const;
 
-/** Returns a note for an empty task list if the queue does not exist, or undefined if the queue exists. */
-async function unknownQueue(transport: Transport, tenant: string, name: string): Promise<string | undefined> {
+/** Returns the error QUEUE_UNKNOWN if the queue does not exist, or undefined if it exists or the caller may not know it. */
+async function unknownQueue(
+  transport: Transport,
+  tenant: string,
+  name: string,
+): Promise<HoldfastError | undefined> {
   try {
     await transport.call(AdminService.method.getQueue, { tenant, name }, {});
   } catch (thrown) {
-    const { reason, message, help } = asHoldfastError(thrown);
-    if (reason === 'QUEUE_UNKNOWN') return `${message} ${help ?? ''}`.trimEnd();
+    const error = asHoldfastError(thrown);
+    if (error.reason === 'QUEUE_UNKNOWN') return error;
   }
   return undefined;
 }
@@ -44,7 +48,7 @@ export function addList(program: Command, globals: Globals): void {
       'after',
       `\nIf few tasks match, up to ${limits.listExamined.toLocaleString('en')} tasks of the queue are examined; the output says so if there are more.`,
     )
-    .action(async (options) => {
+    .action(async (options, command) => {
       const { url, output } = globals();
       await withServer({ url }, async (transport) => {
         const { state } = options;
@@ -68,12 +72,14 @@ export function addList(program: Command, globals: Globals): void {
           transport.call(TaskService.method.listTasks, page, {}),
         );
         const { tasks } = listed;
+        const isEmpty = tasks.length === 0 && listed.examined === 0;
+        const error = isEmpty ? await unknownQueue(transport, options.tenant, options.queue) : undefined;
+        // The default queue of a new server does not exist yet, and nobody has mistyped its name.
+        if (error !== undefined && command.getOptionValueSource('queue') === 'cli') throw error;
         output.result({ ...listed, tasks: tasks.map(taskJson) }, () => listText(listed, options.lane));
         for (const note of listNotes(listed, options.lane)) output.note(note);
-        if (tasks.length === 0 && listed.examined === 0 && !output.json) {
-          const note = await unknownQueue(transport, options.tenant, options.queue);
-          if (note !== undefined) output.note(note);
-        }
+        if (error !== undefined && !output.json)
+          output.note(`${error.message} ${error.help ?? ''}`.trimEnd());
       });
     });
 }

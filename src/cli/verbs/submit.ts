@@ -4,8 +4,9 @@ import { create } from '@bufbuild/protobuf';
 import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
 import type { Transport } from '../../client/transport.ts';
-import { HoldfastError } from '../../core/errors.ts';
+import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import { nearest } from '../../core/nearest.ts';
 import { deadReasons } from '../../core/task/event.ts';
 import { priorityNumbers } from '../../core/wire-numbers.ts';
 import { AdminService, type Worker } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
@@ -98,7 +99,11 @@ function handles({ types, maxVersions }: Worker, type: string, version: number):
 async function noteUnhandledType(transport: Transport, task: Task, output: Output): Promise<void> {
   const { type = '', typeVersion = 1 } = task.spec ?? {};
   const { tenant, queue } = task;
-  const listing = transport.call(AdminService.method.listWorkers, { tenant, queue }, { timeoutMs: 2_000 });
+  const listing = transport.call(
+    AdminService.method.listWorkers,
+    { tenant, queue },
+    { timeoutMs: noteTimeoutMs },
+  );
   const known = await listing.catch(() => undefined);
   if (known === undefined || known.incomplete) return;
   if (known.workers.some((worker) => handles(worker, type, typeVersion))) return;
@@ -106,6 +111,30 @@ async function noteUnhandledType(transport: Transport, task: Task, output: Outpu
   output.note(
     `No worker for '${type}'${version} of queue '${queue}' is known (a worker that has just started may not be known yet). The task waits until a worker takes it.`,
   );
+}
+
+/** The longest wait in ms for an answer that is needed for a note alone. */
+const noteTimeoutMs = 2_000;
+
+/**
+ * Returns a note if the queue does not exist and another queue has nearly the same name: the submission creates the queue.
+ * Returns undefined also if the caller may not read the queues.
+ */
+async function newQueueNote(transport: Transport, tenant: string, name: string): Promise<string | undefined> {
+  const call = { timeoutMs: noteTimeoutMs };
+  try {
+    await transport.call(AdminService.method.getQueue, { tenant, name }, call);
+    return undefined;
+  } catch (thrown) {
+    if (asHoldfastError(thrown).reason !== 'QUEUE_UNKNOWN') return undefined;
+  }
+  const listing = transport.call(AdminService.method.listQueues, { tenant }, call);
+  const { queues } = await listing.catch(() => ({ queues: [] }));
+  const meant = nearest(
+    name,
+    queues.map((queue) => queue.name),
+  );
+  return meant === undefined ? undefined : `Queue '${name}' is new; did you mean '${meant}'?`;
 }
 
 function endError(task: Task): HoldfastError {
@@ -119,7 +148,7 @@ function endError(task: Task): HoldfastError {
     `The task ended as ${state}${reason}${why}`,
     {
       taskId: task.id,
-      help: `See what happened: holdfast show ${task.id} --history`,
+      help: `See why: holdfast why ${task.id}`,
     },
   );
 }
@@ -149,7 +178,7 @@ export function addSubmit(program: Command, globals: Globals): void {
       'after',
       `\nQueue, attempts, ordering key and idempotency key come from these flags: the command does not read defineTask.\n\nExamples:\n  holdfast submit greet '{"name":"Ada"}' --key greet/Ada --wait\n  holdfast submit report @report.json --delay 10m`,
     )
-    .action(async (type, payload, options) => {
+    .action(async (type, payload, options, command) => {
       const { url, output } = globals();
       const bytes = readPayload(payload);
       checkDeadline(options.delay, options.deadline);
@@ -171,12 +200,15 @@ export function addSubmit(program: Command, globals: Globals): void {
             ...(options.attempts !== undefined && { retry: { maxAttempts: options.attempts } }),
           },
         });
+        const isNamed = command.getOptionValueSource('queue') === 'cli';
+        const note = isNamed && !output.json ? await newQueueNote(transport, tenant, queue) : undefined;
         const { task, deduplicated } = await transport.call(
           TaskService.method.submitTask,
           { tenant, queue, item },
           {},
         );
         if (task === undefined) return;
+        if (note !== undefined) output.note(note);
         const summary = `${task.id}${deduplicated ? ' deduplicated' : ''} ${stateName(task.state)}`;
         if (options.wait) output.note(summary);
         else output.result({ ...taskJson(task), deduplicated }, () => summary);

@@ -37,7 +37,7 @@ export interface TroubleGroup {
   readonly queue: string | undefined;
   /** One sentence for people, in English, with the number of tasks. */
   readonly sentence: string;
-  /** The number of tasks. It is 0 for a paused queue, or a dependency that fails, while no task waits for it. */
+  /** The number of tasks. It is 0 for a paused queue, or a dependency that fails or is full, while no task waits for it. */
   readonly count: number;
   /** The five tasks that were accepted first. */
   readonly oldestIds: readonly string[];
@@ -51,7 +51,7 @@ export interface TroubleGroup {
 
 /** The unfinished tasks of some queues: those in trouble in groups by their cause, the others counted by their verdict. */
 export interface Trouble {
-  /** At most 50 groups: a dependency that fails first, then the groups with the most tasks. */
+  /** At most 50 groups: a dependency that fails or is full first, then the groups with the most tasks. */
   readonly groups: readonly TroubleGroup[];
   /** The number of groups that were left out, because there are more than 50. */
   readonly moreGroups: number;

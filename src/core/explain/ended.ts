@@ -44,12 +44,13 @@ export function explainEnded(task: ExplainedTask): Verdict {
 
 function deathOf(task: ExplainedTask): Omit<Verdict, 'sinceMs'> {
   const { id, head, submission } = task;
+  const { maxAttempts } = submission.options.retry;
   const code = codeOfReason[head.deadReason ?? 'attempts'];
   const error = head.lastError === '' ? '' : ` The last error was: ${asEnd(head.lastError)}`;
   const evidence = { attempts: head.attempt, losses: head.losses, worker: lastWorkerOf(task) };
   const sentences: Readonly<Record<DeadReason, string>> = {
-    attempts: `All ${head.attempt} of its ${submission.options.retry.maxAttempts} attempts failed.${error}`,
-    fatal: `Its handler reported a failure that a further attempt would not mend.${error}`,
+    attempts: `${maxAttempts === 1 ? 'Its only attempt' : `All ${head.attempt} of its ${maxAttempts} attempts`} failed.${error}`,
+    fatal: `Its handler reported a failure that a further attempt would not mend: redrive it once the cause is fixed.${error}`,
     deadline: `Its deadline passed before it was complete.${error}`,
     lifetime: `Its lifetime ended before it was complete.${error}`,
     workerLost: `The process of its worker ended ${times(head.losses)} while it ran.${error}`,

@@ -145,6 +145,12 @@ const cases: readonly Case[] = [
     facts: { throttle: { dependency: 'DynamoDB', sinceMs: startMs, retryAtMs: startMs + 500 } },
   },
   {
+    title: 'a ready task of a paused queue without workers, while the disk of the store is full',
+    code: 'STORE_FULL',
+    life: () => new TaskLife(),
+    facts: { fullStore: { sinceMs: startMs, neededBytes: 1_048_576 }, isQueuePaused: true, workers: [] },
+  },
+  {
     title: 'a ready task without a message',
     code: 'MESSAGE_LOST',
     life: () => new TaskLife(),
@@ -317,6 +323,7 @@ const codesOf: Readonly<Record<ShownState, readonly VerdictCode[]>> = {
     'LANE_WAITS',
     'LANE_HELD_BY_DEAD',
     'STORE_THROTTLED',
+    'STORE_FULL',
     'MESSAGE_LOST',
     'RUNS_ALONE',
     'STARTING',
@@ -353,6 +360,7 @@ const someFacts: fc.Arbitrary<Partial<ExplainFacts>> = fc.record({
   areWorkersComplete: fc.boolean(),
   laneFront: fc.constantFrom(undefined, deadFront(), waitingFront()),
   throttle: fc.constantFrom(undefined, { dependency: 'SQS', sinceMs: undefined, retryAtMs: undefined }),
+  fullStore: maybe(fc.record({ sinceMs: fc.constant(startMs), neededBytes: fc.nat() })),
   message: maybe(fc.record({ isLost: fc.boolean(), resentAtMs: maybe(fc.constant(startMs + minuteMs)) })),
   lastHeartbeatAtMs: maybe(fc.constant(startMs)),
   begun: fc.boolean(),
@@ -362,6 +370,20 @@ const someFacts: fc.Arbitrary<Partial<ExplainFacts>> = fc.record({
 describe('the verdict', () => {
   it.each(cases)('on $title is $code', ({ code, life, facts }) => {
     expect(verdictOf(life(), facts)).toMatchObject({ code });
+  });
+
+  it('on a task with one attempt says that its only attempt failed', () => {
+    const life = claimed({ retry: { maxAttempts: 1 } });
+    life.settle('failed');
+    expect(verdictOf(life).sentence).toMatch(/^Its only attempt failed\./);
+  });
+
+  it('on a task without a worker for it says since when it is ready', () => {
+    for (const workers of [[], [{ worker: 'w/1', count: 1, types: [], hasRoom: true }]]) {
+      const verdict = verdictOf(new TaskLife(), { workers, areWorkersComplete: true });
+      expect(verdict.code).toMatch(/^NO_WORKER/);
+      expect(verdict.sinceMs).toBe(startMs);
+    }
   });
 
   it('has an example for each code that a task can get', () => {

@@ -6,7 +6,8 @@ import { explainWaiting } from './waiting.ts';
 
 /**
  * Returns the one cause for which a task has not completed, or how it has ended. Where several causes hold at once, the
- * verdict names the one that must end first: an operator's pause before a missing worker, a missing worker before a full one.
+ * verdict names the one that must end first: a full disk before an operator's pause, a pause before a missing worker,
+ * a missing worker before a full one.
  */
 export function explain(task: ExplainedTask, facts: ExplainFacts): Verdict {
   if (task.head.state === 'waiting') return explainWaiting(task, facts);

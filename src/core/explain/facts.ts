@@ -33,6 +33,14 @@ export interface ThrottleFact {
   readonly retryAtMs: number | undefined;
 }
 
+/** A store that refuses submissions and claims, because its disk is full. */
+export interface FullStoreFact {
+  /** Since when this process has found the disk full, in ms since the epoch. */
+  readonly sinceMs: number;
+  /** How much of the disk must be free before tasks begin again. 0 if it is not known. */
+  readonly neededBytes: number;
+}
+
 /** The pause of a queue. */
 export interface PauseFact {
   readonly sinceMs: number;
@@ -61,6 +69,8 @@ export interface ExplainFacts {
   /** The first task of the task's lane that has not ended or holds the lane; undefined without an ordering key. */
   readonly laneFront: ExplainedTask | undefined;
   readonly throttle: ThrottleFact | undefined;
+  /** Undefined if the store has room. */
+  readonly fullStore?: FullStoreFact | undefined;
   readonly message: MessageFact | undefined;
   /** The last heartbeat of the current lease that this node took; undefined if another node took it. */
   readonly lastHeartbeatAtMs: number | undefined;

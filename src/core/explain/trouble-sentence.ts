@@ -1,5 +1,5 @@
 import type { Verdict, VerdictCode } from './verdict.ts';
-import { asEnd, lengthOf } from './words.ts';
+import { asEnd, fullStoreText, lengthOf } from './words.ts';
 
 /** Unfinished tasks of one queue with one cause; or a cause that concerns no task yet. */
 export interface Trouble {
@@ -82,6 +82,8 @@ export function troubleSentence(
       return `${ofType} ${verb(count, 'has', 'have')} lost workers and ${verb(count, 'waits', 'wait')} until nothing else runs in the process of one.`;
     case 'STORE_THROTTLED':
       return `${evidence.dependency} refuses or fails calls: ${wait}.`;
+    case 'STORE_FULL':
+      return `${fullStoreText(Number(evidence.neededBytes))}: ${wait}.`;
     default:
       return `${some(count)}: ${sentence}`;
   }

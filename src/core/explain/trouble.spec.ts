@@ -104,6 +104,11 @@ const rows: readonly Row[] = [
     one: 'The table refuses or fails calls: 1 task waits.',
     two: 'The table refuses or fails calls: 2 tasks wait.',
   },
+  {
+    verdict: verdictOf('STORE_FULL', { evidence: { neededBytes: 128 * 1_048_576 } }),
+    one: "The disk of the server's store is full, and no task is accepted or begins until at least 128 MiB of it are free: 1 task waits.",
+    two: "The disk of the server's store is full, and no task is accepted or begins until at least 128 MiB of it are free: 2 tasks wait.",
+  },
   { verdict: verdictOf('LIMIT_FULL' as never), one: '1 task: As it is.', two: '2 tasks: As it is.' },
 ];
 

@@ -1,5 +1,5 @@
 import type { Submission } from '../submission/submission.ts';
-import type { ExplainedTask, PauseFact, ThrottleFact } from './facts.ts';
+import type { ExplainedTask, FullStoreFact, PauseFact, ThrottleFact } from './facts.ts';
 import { type Trouble, troubleSentence } from './trouble-sentence.ts';
 import type { Verdict, VerdictCode } from './verdict.ts';
 
@@ -19,6 +19,9 @@ const healthy: ReadonlySet<VerdictCode> = new Set([
   ...(['SUCCEEDED', 'CANCELLED', 'DEAD_ATTEMPTS', 'DEAD_FATAL', 'DEAD_DEADLINE'] as const),
   ...(['DEAD_LIFETIME', 'DEAD_WORKER_LOST'] as const),
 ]);
+
+/** The verdicts on a dependency of the server, which are listed before all others. */
+const dependencyCodes: ReadonlySet<VerdictCode> = new Set(['STORE_FULL', 'STORE_THROTTLED']);
 
 /** Returns true if an operator may have to act on a task with this verdict. */
 export function isTrouble({ code, sinceMs }: Verdict, nowMs: number): boolean {
@@ -125,6 +128,11 @@ export class TroubleGroups {
     this.#standing.push({ code: 'STORE_THROTTLED', queue: '', sinceMs, evidence: { dependency }, next: '' });
   }
 
+  /** Adds a store whose disk is full. It is listed alone only if no task waits for it. */
+  addFullStore({ sinceMs, neededBytes }: FullStoreFact): void {
+    this.#standing.push({ code: 'STORE_FULL', queue: '', sinceMs, evidence: { neededBytes }, next: '' });
+  }
+
   /** Returns the groups: a dependency that fails first, then the groups with the most tasks. */
   list(nowMs: number): readonly Trouble[] {
     const groups = [...this.#groups.values()].map((group) => troubleOf(group, nowMs));
@@ -132,7 +140,7 @@ export class TroubleGroups {
       groups.some((one) => one.code === code && (queue === '' || one.queue === queue));
     for (const standing of this.#standing)
       if (!isListed(standing)) groups.push(standingTrouble(standing, nowMs));
-    const rank = ({ code }: Trouble): number => (code === 'STORE_THROTTLED' ? 0 : 1);
+    const rank = ({ code }: Trouble): number => (dependencyCodes.has(code) ? 0 : 1);
     return groups.sort(
       (one, other) =>
         rank(one) - rank(other) || other.count - one.count || (one.sinceMs ?? 0) - (other.sinceMs ?? 0),

@@ -33,6 +33,7 @@ export const verdictCodes = [
   'DEAD_WORKER_LOST',
   'SERVER_GRACE',
   'STARTING',
+  'STORE_FULL',
 ] as const;
 export type VerdictCode = NonNullable<(typeof verdictCodes)[number]>;
 
@@ -47,6 +48,6 @@ export interface Verdict {
   readonly untilMs?: number | undefined;
   /** The ids, workers and numbers that show the cause, by their names. */
   readonly evidence: Readonly<Record<string, string | number>>;
-  /** The command that shows more or ends the cause. Empty if nothing need be done. */
+  /** The command that shows more or ends the cause. Empty if nothing need be done, or no command does it. */
   readonly next: string;
 }

@@ -3,7 +3,7 @@ import { runsAlone } from '../task/head.ts';
 import type { ExplainedTask, ExplainFacts, WorkerFact } from './facts.ts';
 import { lastWorkerOf, newestOf } from './last-event.ts';
 import type { Verdict } from './verdict.ts';
-import { asEnd, lengthOf } from './words.ts';
+import { asEnd, fullStoreText, lengthOf } from './words.ts';
 
 /** The time in ms for which a due task counts as on its way to workers: a sweep, and the delay of a slow store. */
 const onItsWayMs = 5_000;
@@ -13,6 +13,7 @@ export function explainWaiting(task: ExplainedTask, facts: ExplainFacts): Verdic
   const { waitUntilMs } = task.head;
   if (waitUntilMs !== undefined && waitUntilMs > facts.nowMs) return notDue(task, facts, waitUntilMs);
   return (
+    fullStore(facts) ??
     pausedQueue(task, facts) ??
     laneAhead(task, facts) ??
     missingWorker(task, facts) ??
@@ -63,6 +64,13 @@ function notDue(task: ExplainedTask, { nowMs }: ExplainFacts, untilMs: number): 
   };
 }
 
+function fullStore({ fullStore: full }: ExplainFacts): Verdict | undefined {
+  if (full === undefined) return undefined;
+  const { sinceMs, neededBytes } = full;
+  const sentence = `${fullStoreText(neededBytes)}.`;
+  return { code: 'STORE_FULL', sentence, sinceMs, evidence: { neededBytes }, next: '' };
+}
+
 function pausedQueue({ submission }: ExplainedTask, facts: ExplainFacts): Verdict | undefined {
   if (!facts.isQueuePaused) return undefined;
   const { queue } = submission.scope;
@@ -90,16 +98,17 @@ function laneAhead(
   return { code: 'LANE_WAITS', sentence, evidence, next: `holdfast why ${front.id}` };
 }
 
-function missingWorker({ submission }: ExplainedTask, facts: ExplainFacts): Verdict | undefined {
+function missingWorker(task: ExplainedTask, facts: ExplainFacts): Verdict | undefined {
   const { workers, areWorkersComplete } = facts;
-  const { type, typeVersion, scope } = submission;
+  const { type, typeVersion, scope } = task.submission;
   const { queue } = scope;
+  const sinceMs = readySinceMs(task);
   if (!areWorkersComplete || workers.some(({ types }) => handlesType(types, type, typeVersion)))
     return undefined;
   const next = `holdfast workers --queue ${queue}`;
   if (workers.length === 0) {
     const sentence = `No worker takes tasks of the queue '${queue}'.`;
-    return { code: 'NO_WORKER', sentence, evidence: { queue }, next };
+    return { code: 'NO_WORKER', sentence, sinceMs, evidence: { queue }, next };
   }
   const versions = workers.flatMap(({ types }) => versionsOf(types, type));
   if (versions.length === 0) {
@@ -107,14 +116,15 @@ function missingWorker({ submission }: ExplainedTask, facts: ExplainFacts): Verd
     return {
       code: 'NO_WORKER_FOR_TYPE',
       sentence,
+      sinceMs,
       evidence: { queue, type, workers: countOf(workers) },
-      next,
+      next: `holdfast worker <module with a handler of '${type}'>`,
     };
   }
   const newest = Math.max(...versions);
   const sentence = `The workers of the queue '${queue}' handle the type '${type}' up to version ${newest}; the task has version ${typeVersion}.`;
   const evidence = { queue, type, typeVersion, newestHandled: newest };
-  return { code: 'NO_WORKER_FOR_VERSION', sentence, evidence, next };
+  return { code: 'NO_WORKER_FOR_VERSION', sentence, sinceMs, evidence, next };
 }
 
 function countOf(workers: readonly WorkerFact[]): number {

@@ -18,6 +18,17 @@ function withRest(text: string, rest: number, unit: string): string {
   return rest === 0 ? text : `${text} ${rest} ${unit}`;
 }
 
+/** Returns a number of bytes in whole MiB, rounded up, such as `128 MiB`. */
+export function asMib(bytes: number): string {
+  return `${Math.ceil(bytes / 1_048_576)} MiB`;
+}
+
+/** Returns a text about a store whose disk is full, without a full stop. */
+export function fullStoreText(neededBytes: number): string {
+  const until = neededBytes === 0 ? 'it has room' : `at least ${asMib(neededBytes)} of it are free`;
+  return `The disk of the server's store is full, and no task is accepted or begins until ${until}`;
+}
+
 /** Returns a number of times in words, such as `once` or `3 times`. */
 export function times(count: number): string {
   if (count === 1) return 'once';

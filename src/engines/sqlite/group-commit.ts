@@ -14,14 +14,7 @@ import {
 import type { SqliteContext } from './context.ts';
 import type { Checkpoints } from './file/checkpoint.ts';
 import type { CommitMark } from './file/commit-mark.ts';
-import {
-  asStoreError,
-  failureKindOf,
-  storeBusy,
-  storeClosed,
-  storeFailed,
-  storeFull,
-} from './file/failures.ts';
+import { asStoreError, failureKindOf, storeBusy, storeClosed, storeFailed } from './file/failures.ts';
 import type { FullDisk } from './file/full-disk.ts';
 
 /**
@@ -255,7 +248,7 @@ export class GroupCommitter {
     } catch (thrown) {
       this.#rollBack();
       if (failureKindOf(thrown) !== 'full') throw thrown;
-      const error = storeFull(cause);
+      const error = this.#fullDisk.refusal(cause);
       for (const call of [...batch.changes, ...batch.accepts] as PendingCall<
         unknown,
         WriteOutcome | AcceptOutcome
@@ -304,12 +297,12 @@ export class GroupCommitter {
   }
 
   #append(change: Change, isFull: boolean): WriteOutcome {
-    if (isFull && isClaim(change)) return { kind: 'failed', error: storeFull() };
+    if (isFull && isClaim(change)) return { kind: 'failed', error: this.#fullDisk.refusal() };
     return appendOne(this.#context, change);
   }
 
   #accept(item: Acceptance, isFull: boolean): AcceptOutcome {
-    if (isFull) return { kind: 'failed', error: storeFull() };
+    if (isFull) return { kind: 'failed', error: this.#fullDisk.refusal() };
     return acceptOne(this.#context, item);
   }
 

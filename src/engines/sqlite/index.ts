@@ -57,6 +57,7 @@ export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
       context.log.error({ err: error }, 'the store failed and closes its file');
       broker.close();
       stopFileChecks();
+      full.close();
       if (error.reason === 'STORE_MOVED') file.leave();
       else file.close();
       options.onFatal?.(error);
@@ -69,12 +70,14 @@ export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
     store: new SqliteTaskStore(context, committer, lists),
     broker,
     registry: createRegistry(context, committer),
+    fullStore: () => committer.read(() => full.state),
     stats: () => ({ ...context.stats, refills: context.readyIndex.refills }),
     async close() {
       if (closed) return;
       closed = true;
       broker.close();
       stopFileChecks();
+      full.close();
       committer.flush();
       committer.checkFiles();
       committer.stop();

@@ -97,7 +97,7 @@ describe('the explanation of a task', () => {
 
   it('is TASK_NOT_FOUND for a task of another tenant, and for none, with the advice that it may be deleted', async () => {
     const { api, id } = await withTask();
-    const answers = [{ id, tenant: 'x' }, { id: 'none' }, { queue: 'q', idempotencyKey: 'none' }];
+    const answers = [{ id, tenant: 'x' }, { id: '1-none' }, { queue: 'q', idempotencyKey: 'none' }];
     for (const request of answers) {
       const error = await rejectionOf(
         api.call(explainTask, create(ExplainTaskRequestSchema, request), callContext()),
@@ -105,6 +105,8 @@ describe('the explanation of a task', () => {
       expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'TASK_NOT_FOUND' });
       expect(error.help).toContain('Tasks are deleted after their retention');
     }
+    const noId = api.call(explainTask, create(ExplainTaskRequestSchema, { id: 'nope' }), callContext());
+    expect((await rejectionOf(noId)).message).toBe("'nope' is no task id, so there is no such task.");
   });
 
   it('has the number of each code in the schema', () => {
@@ -217,7 +219,7 @@ describe('an identity that may use only certain queues', () => {
         help,
       ]);
     };
-    expect(await errorsFor(id)).toEqual(await errorsFor('nope'));
+    expect(await errorsFor(id)).toEqual(await errorsFor('9-nope'));
     for (const call of byId(id)) expect((await rejectionOf(call)).reason).toBe('TASK_NOT_FOUND');
     const byQueue = [
       api.call(getTaskByKey, create(GetTaskByKeyRequestSchema, { queue: 'q', idempotencyKey: 'k' }), held),

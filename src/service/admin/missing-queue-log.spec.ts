@@ -35,7 +35,7 @@ async function startNode() {
       waitMs: 0,
       signal: new AbortController().signal,
     });
-  return { claim, logged };
+  return { claim, logged, clock, service };
 }
 
 it('a worker that polls a mistyped queue is logged once, with the nearest name', async () => {
@@ -49,6 +49,26 @@ it('two workers that poll a mistyped queue are both logged', async () => {
   await claim('mail', 'one');
   await claim('mail', 'other');
   expect(logged).toHaveLength(2);
+});
+
+it('a worker of a queue that does not exist yet, and has no name like another, is logged only after a minute', async () => {
+  const { claim, logged, clock } = await startNode();
+  await claim('invoices', 'early');
+  await clock.advance(59_999);
+  await claim('invoices', 'early');
+  expect(logged).toEqual([]);
+  await clock.advance(1);
+  expect(logged).toEqual([expect.stringMatching(/^early invoices: Check the name/)]);
+  await clock.advance(120_000);
+  expect(logged).toHaveLength(1);
+});
+
+it('a worker is not logged whose queue is created within a minute', async () => {
+  const { claim, logged, clock, service } = await startNode();
+  await claim('invoices', 'early');
+  await service.updateQueue({ tenant: 'default', queue: 'invoices' }, { create: true }, 'op');
+  await clock.advance(120_000);
+  expect(logged).toEqual([]);
 });
 
 it('a worker that polls a queue that exists is not logged', async () => {

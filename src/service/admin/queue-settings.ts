@@ -181,9 +181,18 @@ export class QueueSettings {
     return found !== undefined;
   }
 
+  #namesOf(tenant: string): readonly string[] {
+    return this.ofTenant(tenant).map((setting) => setting.queue);
+  }
+
+  /** Returns the queue of the tenant whose name is nearly this one, or undefined if there is none. */
+  nearestName({ tenant, queue }: QueueRef): string | undefined {
+    return nearest(queue, this.#namesOf(tenant));
+  }
+
   unknownQueue(ref: QueueRef): HoldfastError {
-    const names = this.ofTenant(ref.tenant).map((setting) => setting.queue);
-    const meant = nearest(ref.queue, names);
+    const names = this.#namesOf(ref.tenant);
+    const meant = this.nearestName(ref);
     const others = names.length > 0 ? ` Queues of this tenant: ${names.slice(0, 8).join(', ')}.` : '';
     const hint = meant === undefined ? `Check the name.${others}` : `Did you mean '${meant}'?`;
     const create = `\`${this.#createOnUse ? createCommandFor(ref) : initCommandFor(ref)}\``;

@@ -3,7 +3,7 @@ import type { Scope } from '../../core/submission/submission.ts';
 import type { Snapshot } from '../../ports/task-store.ts';
 import { readTask } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
-import { notFound } from '../rejections.ts';
+import { keyNotFound, notFound } from '../rejections.ts';
 import type { ExplainedDetails } from '../service.ts';
 import { withReports } from '../session/begun.ts';
 import { factsFor } from './facts.ts';
@@ -29,6 +29,6 @@ export async function explain(
 /** Explains the newest task of an idempotency key. */
 export async function explainByKey(context: ServiceContext, scope: Scope): Promise<ExplainedDetails> {
   const snapshot = await context.store.byKey(scope, context.clock.now());
-  if (snapshot === undefined) throw notFound(`${scope.queue}/${scope.key}`);
+  if (snapshot === undefined) throw keyNotFound(scope);
   return explainSnapshot(context, snapshot);
 }

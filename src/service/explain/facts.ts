@@ -1,4 +1,10 @@
-import type { ExplainedTask, ExplainFacts, MessageFact, ThrottleFact } from '../../core/explain/facts.ts';
+import type {
+  ExplainedTask,
+  ExplainFacts,
+  FullStoreFact,
+  MessageFact,
+  ThrottleFact,
+} from '../../core/explain/facts.ts';
 import { newestOf } from '../../core/explain/last-event.ts';
 import { queueKey } from '../../core/queue-ref.ts';
 import { isEnded, isReady } from '../../core/task/head.ts';
@@ -58,6 +64,10 @@ export class FactReader {
     return throttleOf(this.#context);
   }
 
+  get fullStore(): FullStoreFact | undefined {
+    return this.#context.fullStore?.();
+  }
+
   /** True if every worker is known, as far as the workers were read for a task. */
   get areWorkersComplete(): Promise<boolean> {
     return this.#workers.areComplete;
@@ -98,6 +108,7 @@ export class FactReader {
       ...workers,
       laneFront,
       throttle: this.throttle,
+      fullStore: waits ? this.fullStore : undefined,
       message,
       lastHeartbeatAtMs: held?.lastReportAtMs,
       begun: held?.begun === true,

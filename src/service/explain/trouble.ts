@@ -109,7 +109,8 @@ class TroubleScan {
     const { troubleGroups } = store.limits;
     for (const { setting } of this.#scans)
       if (setting.paused) this.#groups.addPausedQueue(setting.queue, setting.pause);
-    const { throttle } = this.#facts;
+    const { throttle, fullStore } = this.#facts;
+    if (fullStore !== undefined) this.#groups.addFullStore(fullStore);
     if (throttle !== undefined) this.#groups.addThrottle(throttle);
     const atMs = clock.now();
     const all = this.#groups.list(atMs);

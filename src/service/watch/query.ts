@@ -5,7 +5,7 @@ import type { HistoryVerification, Snapshot, TaskFilter } from '../../ports/task
 import { readTask } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { laneOf } from '../hand-over.ts';
-import { noHashChain, notFound } from '../rejections.ts';
+import { keyNotFound, noHashChain, notFound } from '../rejections.ts';
 import type { ListFilter, TaskDetails, TaskPage } from '../service.ts';
 import { withReports } from '../session/begun.ts';
 
@@ -42,7 +42,7 @@ export async function getByKey(
   withResult: boolean,
 ): Promise<TaskDetails> {
   const snapshot = await context.store.byKey(scope, context.clock.now());
-  if (snapshot === undefined) throw notFound(`${scope.queue}/${scope.key}`);
+  if (snapshot === undefined) throw keyNotFound(scope);
   return view(context, snapshot, withResult);
 }
 

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../../core/errors.ts';
+import { asMib } from '../../../core/explain/words.ts';
 
 /** The classes of SQLite errors that the store handles differently. */
 export type StoreFailureKind =
@@ -61,11 +62,13 @@ export function failureKindOf(thrown: unknown): StoreFailureKind {
   }
 }
 
-export function storeFull(cause?: unknown): HoldfastError {
+/** Returns the error of a refused submission or claim. `neededBytes` must be free before the store accepts any again. */
+export function storeFull(neededBytes: number, cause?: unknown): HoldfastError {
+  const free = neededBytes === 0 ? 'space' : `at least ${asMib(neededBytes)}`;
   return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_FULL', 'the disk of the store is full', {
     cause,
     retryAfterMs: 5_000,
-    help: 'Nothing was done. Free space on the disk of the store, then send the request again.',
+    help: `Nothing was done. Free ${free} on the disk of the store, then send the request again.`,
   });
 }
 
@@ -170,7 +173,7 @@ export function asStoreError(thrown: unknown, path: string): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
   switch (failureKindOf(thrown)) {
     case 'full':
-      return storeFull(thrown);
+      return storeFull(0, thrown);
     case 'corrupt':
       return storeCorrupt(path, thrown);
     case 'readOnly':

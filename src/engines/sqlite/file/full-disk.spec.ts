@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nodeOn } from '../../../../test/contract/explained.ts';
 import { StoreFixture } from '../../../../test/contract/store-fixture.ts';
+import { recordingLog } from '../../../../test/fixtures/listening-node.ts';
 import type { AcceptOutcome } from '../../../ports/task-store.ts';
 import { type VirtualClock, virtualClock } from '../../../testing/virtual-clock.ts';
 import { type SqliteEngine, sqlite } from '../index.ts';
@@ -15,15 +17,17 @@ let folder: string;
 let clock: VirtualClock;
 let engine: SqliteEngine;
 let fixture: StoreFixture;
+let log: ReturnType<typeof recordingLog>;
 
 async function open(maxBytes: number | undefined): Promise<void> {
-  engine = await sqlite({ path: join(folder, 'queue.db'), clock, ballastBytes: mb, maxBytes });
+  engine = await sqlite({ path: join(folder, 'queue.db'), clock, log, ballastBytes: mb, maxBytes });
   fixture = new StoreFixture({ engine, clock, reopen: async () => engine });
 }
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-full-'));
   clock = virtualClock();
+  log = recordingLog();
 });
 afterEach(async () => {
   await engine.close();
@@ -51,7 +55,10 @@ describe('a store on a full disk', () => {
     const { refused, taken } = await fill();
     expect(refused).toMatchObject({
       kind: 'failed',
-      error: { code: 'RESOURCE_EXHAUSTED', reason: 'STORE_FULL', retryAfterMs: 5_000 },
+      error: {
+        ...{ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_FULL', retryAfterMs: 5_000 },
+        help: expect.stringContaining('Free at least 2 MiB'),
+      },
     });
     expect(taken.length).toBeGreaterThan(50);
     for (const task of running) await fixture.succeed(task, new Uint8Array(20_000));
@@ -106,6 +113,54 @@ describe('a store on a full disk', () => {
     await clock.advance(1_000);
     await fixture.accept({ payload });
     expect(statSync(join(folder, 'queue.db.ballast')).size).toBe(mb);
+  });
+
+  it('is the cause for which each waiting task waits, and the first trouble, until the disk has room', async () => {
+    await open(2 * mb);
+    const { service, submit, verdict } = await nodeOn(fixture);
+    const id = await submit('a');
+    const request = { tenant: 'default', queue: undefined, mayRead: () => true };
+    expect(await verdict(id)).toMatchObject({ code: 'NO_WORKER' });
+    const options = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 60_000 };
+    await fixture.acceptMany(100, () => ({ payload, options }));
+    const sinceMs = clock.now();
+    await fill();
+    const full = { code: 'STORE_FULL', sinceMs, evidence: { neededBytes: 2 * mb } };
+    const sentence =
+      "The disk of the server's store is full, and no task is accepted or begins until at least 2 MiB of it are free.";
+    expect(await verdict(id)).toMatchObject({ ...full, sentence });
+    expect((await service.trouble(request)).groups).toMatchObject([{ ...full, count: 1, oldestIds: [id] }]);
+    const elsewhere = { ...request, tenant: 'other' };
+    expect((await service.trouble(elsewhere)).groups).toMatchObject([{ ...full, count: 0, queue: '' }]);
+    await clock.advance(60_000 + 3_600_001);
+    while ((await fixture.store.purge(fixture.now, 50)) > 0);
+    await clock.advance(1_000);
+    expect(await verdict(id)).toMatchObject({ code: 'NO_WORKER' });
+    expect((await service.trouble(request)).groups).toMatchObject([{ code: 'NO_WORKER', count: 1 }]);
+  });
+
+  it('logs each minute how much of the disk is free and how much must be, and goes on without any call', async () => {
+    await open(2 * mb);
+    const options = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 60_000 };
+    await fixture.acceptMany(100, () => ({ payload, options }));
+    await fill();
+    const waits = () =>
+      log.lines.filter(({ message }) => message.startsWith('the store waits for free space'));
+    await clock.advance(59_999);
+    expect(waits()).toEqual([]);
+    await clock.advance(1);
+    expect(waits()).toMatchObject([
+      { level: 'warn', path: join(folder, 'queue.db'), free_bytes: expect.any(Number), needed_bytes: 2 * mb },
+    ]);
+    await clock.advance(60_000);
+    expect(waits()).toHaveLength(2);
+    await clock.advance(3_600_001);
+    while ((await fixture.store.purge(fixture.now, 50)) > 0);
+    await clock.advance(120_000);
+    const count = waits().length;
+    expect(log.lines.at(-1)).toMatchObject({ message: 'the store has room again' });
+    await clock.advance(600_000);
+    expect(waits()).toHaveLength(count);
   });
 
   it('refuses submissions and takes settlements also if the operating system limits the size of files', async () => {

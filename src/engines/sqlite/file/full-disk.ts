@@ -1,6 +1,9 @@
 import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { HoldfastError } from '../../../core/errors.ts';
+import type { FullStoreFact } from '../../../core/explain/facts.ts';
 import type { SqliteContext } from '../context.ts';
+import { storeFull } from './failures.ts';
 
 export interface FullDiskOptions {
   /**
@@ -16,6 +19,8 @@ const pageBytes = 4_096;
 const block = Buffer.alloc(1_048_576);
 /** The interval in ms between two checks for free space while the disk is full. */
 const recheckMs = 1_000;
+/** The interval in ms of the log lines that say how much space is missing. */
+const waitLogMs = 60_000;
 
 /**
  * Keeps a ballast file beside the store. When the disk is full, the ballast is deleted: its space is for settlements,
@@ -26,7 +31,10 @@ export class FullDisk {
   readonly #context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock' | 'file'>;
   readonly #options: FullDiskOptions;
   readonly #ballastPath: string;
-  #isFull = false;
+  /** When the disk was found full, in ms since the epoch. Undefined while it has room. */
+  #sinceMs: number | undefined;
+  #stopWaiting: () => void = () => {};
+  #isClosed = false;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -45,8 +53,27 @@ export class FullDisk {
    * second.
    */
   get isFull(): boolean {
-    if (this.#isFull) this.#checkRoom();
-    return this.#isFull;
+    if (this.#sinceMs !== undefined) this.#checkRoom();
+    return this.#sinceMs !== undefined;
+  }
+
+  /** Since when the disk has been full, and how much must be free; undefined if it has room. */
+  get state(): FullStoreFact | undefined {
+    const sinceMs = this.isFull ? this.#sinceMs : undefined;
+    return sinceMs === undefined ? undefined : { sinceMs, neededBytes: this.#neededBytes };
+  }
+
+  /** The error of a submission or claim that is refused because the disk is full. */
+  refusal(cause?: unknown): HoldfastError {
+    return storeFull(this.#neededBytes, cause);
+  }
+
+  /**
+   * The free space in bytes at which the store accepts tasks again: a new ballast, and as much again for tasks. With less,
+   * the disk would soon be full again, and the ballast would be written and deleted in turn.
+   */
+  get #neededBytes(): number {
+    return this.#options.ballastBytes * 2;
   }
 
   /**
@@ -54,17 +81,41 @@ export class FullDisk {
    * a write found the disk full.
    */
   enter(): void {
-    if (!this.#isFull) {
-      this.#context.log.error(
-        { path: this.#context.path },
+    const { log, clock, path } = this.#context;
+    if (this.#sinceMs === undefined) {
+      log.error(
+        { path, needed_bytes: this.#neededBytes },
         'the disk of the store is full; submissions and claims are refused',
       );
+      this.#sinceMs = clock.now();
+      this.#waitForRoom();
     }
-    this.#isFull = true;
-    this.#checkedAtMs = this.#context.clock.monotonic();
+    this.#checkedAtMs = clock.monotonic();
     rmSync(this.#ballastPath, { force: true });
     this.#limitPages(this.#options.ballastBytes);
     this.#checkpoint();
+  }
+
+  /** Ends the checks for free space. Must be called before the file is closed. */
+  close(): void {
+    this.#isClosed = true;
+    this.#stopWaiting();
+  }
+
+  /** Logs each minute how much space is missing, also if no call comes that would check it. */
+  #waitForRoom(): void {
+    if (this.#isClosed) return;
+    const { log, clock, path } = this.#context;
+    this.#stopWaiting = clock.after(waitLogMs, () => {
+      try {
+        if (!this.isFull) return;
+        const bytes = { free_bytes: this.#freeBytes(), needed_bytes: this.#neededBytes };
+        log.warn({ path, ...bytes }, 'the store waits for free space; submissions and claims are refused');
+      } catch (err) {
+        log.warn({ path, err }, 'the free space of the disk of the store cannot be read');
+      }
+      this.#waitForRoom();
+    });
   }
 
   #checkRoom(): void {
@@ -72,18 +123,19 @@ export class FullDisk {
     if (nowMs - this.#checkedAtMs < recheckMs) return;
     this.#checkedAtMs = nowMs;
     if (!this.#hasRoom() || !this.#makeBallast()) return;
-    this.#isFull = false;
+    this.#sinceMs = undefined;
+    this.#stopWaiting();
     this.#limitPages(0);
     this.#context.log.info({ path: this.#context.path }, 'the store has room again');
   }
 
-  /**
-   * Returns whether the free disk space is at least twice the size of the ballast, the reserve file beside the store.
-   * With less free space, a new ballast file would soon be deleted again.
-   */
-  #hasRoom(): boolean {
+  #freeBytes(): number {
     const { bavail, bsize } = statfsSync(dirname(this.#context.path));
-    if (bavail * bsize < this.#options.ballastBytes * 2) return false;
+    return bavail * bsize;
+  }
+
+  #hasRoom(): boolean {
+    if (this.#freeBytes() < this.#neededBytes) return false;
     const { maxBytes } = this.#options;
     if (maxBytes === undefined) return true;
     const free = this.#pragma('freelist_count');
