@@ -191,7 +191,8 @@ describe('a waiting call', () => {
     for (let i = 0; i < 400; i++) void calls.run(`a/${i}`, reading(256));
     void calls.run('b/0', reading(4_096));
     let turns = 0;
-    for (; calls.countOf('b') === 0 && turns < 100; turns++) await new Promise<void>((resolve) => calls.clock.soon(resolve));
+    for (; calls.countOf('b') === 0 && turns < 100; turns++)
+      await new Promise<void>((resolve) => calls.clock.soon(resolve));
     expect(calls.countOf('a')).toBeLessThan(100);
   });
 

@@ -79,7 +79,8 @@ export class Turns {
     if (work === undefined) return run();
     const { name } = identity;
     const part = this.#ringOf(work).size === 0 ? this.#partFor(name, work) : undefined;
-    if (part === undefined) return this.#turnOf(name, work, signal).then((at) => this.#run(name, work, at, run));
+    if (part === undefined)
+      return this.#turnOf(name, work, signal).then((at) => this.#run(name, work, at, run));
     this.#count(name, work, part);
     return this.#run(name, work, part, run);
   }
