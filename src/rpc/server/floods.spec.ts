@@ -84,7 +84,9 @@ it.each([
       }
     }, 100);
     const timer = setInterval(() => socket.writable && socket.write(flood), 30);
-    undo.push(() => [calls, timer].forEach((one) => clearInterval(one)));
+    undo.push(() => {
+      for (const one of [calls, timer]) clearInterval(one);
+    });
     await expect.poll(() => socket.destroyed, { timeout: 10_000 }).toBe(true);
     await ensureServed(served);
   },

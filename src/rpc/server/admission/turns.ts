@@ -44,13 +44,13 @@ interface OwnCalls {
 }
 
 /** The identities with waiting calls. The first one is served next. */
-type Ring = Map<string, OwnCalls>;
+type Waiting = Map<string, OwnCalls>;
 
 export class Turns {
   readonly #clock: Clock;
   /** Submissions wait apart from the other calls, which need no room in the store. */
-  readonly #submissions: Ring = new Map();
-  readonly #others: Ring = new Map();
+  readonly #submissions: Waiting = new Map();
+  readonly #others: Waiting = new Map();
   #begunUnits = 0;
   readonly #stored = { ordinary: 0, reserve: 0 };
   readonly #storedByIdentity = new Map<string, number>();
@@ -65,8 +65,8 @@ export class Turns {
   /** The number of calls that wait for their turn. */
   get waiting(): number {
     let count = 0;
-    for (const ring of [this.#submissions, this.#others])
-      for (const { calls } of ring.values()) count += calls.size;
+    for (const waiting of [this.#submissions, this.#others])
+      for (const { calls } of waiting.values()) count += calls.size;
     return count;
   }
 
@@ -78,7 +78,7 @@ export class Turns {
   ): Promise<T> {
     if (work === undefined) return run();
     const { name } = identity;
-    const part = this.#ringOf(work).size === 0 ? this.#partFor(name, work) : undefined;
+    const part = this.#waitingOf(work).size === 0 ? this.#partFor(name, work) : undefined;
     if (part === undefined)
       return this.#turnOf(name, work, signal).then((at) => this.#run(name, work, at, run));
     this.#count(name, work, part);
@@ -94,20 +94,20 @@ export class Turns {
     return answer;
   }
 
-  #ringOf({ isStored }: Work): Ring {
+  #waitingOf({ isStored }: Work): Waiting {
     return isStored ? this.#submissions : this.#others;
   }
 
   /** Resolves at the call's turn. Rejects with CANCELLED if the caller goes away before. */
   #turnOf(identity: string, work: Work, signal: AbortSignal): Promise<Part> {
-    const ring = this.#ringOf(work);
+    const waiting = this.#waitingOf(work);
     return new Promise((resolve, reject) => {
-      const own = ring.get(identity) ?? { calls: new Set(), credit: 0, isServed: false };
-      ring.set(identity, own);
+      const own = waiting.get(identity) ?? { calls: new Set(), credit: 0, isServed: false };
+      waiting.set(identity, own);
       const { calls } = own;
       const gone = (): void => {
         calls.delete(call);
-        if (calls.size === 0 && ring.get(identity) === own) ring.delete(identity);
+        if (calls.size === 0 && waiting.get(identity) === own) waiting.delete(identity);
         // The others may have the room for which this call has waited.
         this.#schedule();
         reject(connectionClosed);
@@ -189,8 +189,8 @@ export class Turns {
    * Begins waiting calls, by turns of the identities, until the turn is used or the next call does not fit. Its identity
    * stays the first one, with its credit.
    */
-  #serve(ring: Ring, part: 'none' | 'ordinary'): void {
-    for (let [first] = ring; first !== undefined && !this.#isUsed; [first] = ring) {
+  #serve(waiting: Waiting, part: 'none' | 'ordinary'): void {
+    for (let [first] = waiting; first !== undefined && !this.#isUsed; [first] = waiting) {
       const [identity, own] = first;
       if (!own.isServed) own.credit += quantumUnits;
       own.isServed = true;
@@ -198,12 +198,12 @@ export class Turns {
       if (call !== undefined && call.work.units <= own.credit) {
         if (part === 'ordinary' && !this.#fits(call.work)) return;
         own.credit -= call.work.units;
-        this.#begin(ring, identity, own, call, part);
+        this.#begin(waiting, identity, own, call, part);
         continue;
       }
       own.isServed = false;
-      ring.delete(identity);
-      ring.set(identity, own);
+      waiting.delete(identity);
+      waiting.set(identity, own);
     }
   }
 
@@ -215,9 +215,9 @@ export class Turns {
     }
   }
 
-  #begin(ring: Ring, identity: string, { calls }: OwnCalls, call: WaitingCall, part: Part): void {
+  #begin(waiting: Waiting, identity: string, { calls }: OwnCalls, call: WaitingCall, part: Part): void {
     calls.delete(call);
-    if (calls.size === 0) ring.delete(identity);
+    if (calls.size === 0) waiting.delete(identity);
     call.begin(part);
   }
 }
