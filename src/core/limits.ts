@@ -180,6 +180,10 @@ export interface Limits {
   readonly receivingBytesPerIdentity: number;
   readonly receivingBytesPerConnection: number;
   readonly receivingBytesOfStrangers: number;
+  /** The share of the strangers of one IP address. */
+  readonly receivingBytesPerAddress: number;
+  /** The strangers of an address with at most this many bytes are not refused for those of other addresses: two calls. */
+  readonly receivingBytesOfFewCalls: number;
   /** The last bytes of `receivingBytes`, which an identity gets only while it has at most `receivingBytesOfReserve`. */
   readonly receivingReserveBytes: number;
   readonly receivingBytesOfReserve: number;
@@ -290,6 +294,8 @@ export const limits: Limits = Object.freeze({
   receivingBytesPerIdentity: 67_108_864,
   receivingBytesPerConnection: 33_554_432,
   receivingBytesOfStrangers: 4_194_304,
+  receivingBytesPerAddress: 1_048_576,
+  receivingBytesOfFewCalls: 49_152,
   receivingReserveBytes: 33_554_432,
   receivingBytesOfReserve: 2_097_152,
   streamBufferBytes: 8_388_608,
@@ -364,6 +370,8 @@ export const timing = Object.freeze({
   headersMs: 10 * second,
   /** The time in which the message of a call must have arrived, counted from its first byte or the call's headers. */
   requestMs: 30 * second,
+  /** The same for a stranger, whose messages are small. A stream must begin with a message in this time too. */
+  strangerRequestMs: 3 * second,
   /** The life of a connection beyond the limits of its identity, in which its calls are answered with the error. */
   surplusMs: second,
   /** The longest life of the connection of a peer without an identity. Health checks take less time. */

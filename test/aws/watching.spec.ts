@@ -49,3 +49,46 @@ test('all watchers of a task on one node share each read of the task head, which
   for (const { updates } of watches)
     expect(updates).toMatchObject([{ version: 1 }, { version: 2 }, { version: 3, state: 'succeeded' }]);
 });
+
+test('watchers that read the history of a task while it changes get each event once and with its version', async () => {
+  const { fixture } = engine;
+  const clock = { ...systemClock(), now: () => engine.clock.now() };
+  const { store, registry } = engine.another();
+  let reads = 0;
+  const history = store.history.bind(store);
+  // The first reads take the longest, so that they end after those that began later.
+  store.history = async (id, fromVersion) => {
+    const events = await history(id, fromVersion);
+    await clock.sleep(Math.max(0, 200 - 40 * reads++));
+    return events;
+  };
+  const { broker } = externalMemory({ clock });
+  const options = { store, registry, broker, node: 'slow', clock, log: silentLog, createQueues: true };
+  const { service } = await createService(options);
+  let task = await fixture.accept();
+  for (let i = 0; i < 6; i++) {
+    task = await fixture.snooze(await fixture.claim(task));
+    await engine.clock.advance(1_000);
+    task = await fixture.makeReady(task);
+  }
+  const watch = (fromVersion: number) => {
+    const got: string[] = [];
+    const { tenant } = task.submission.scope;
+    const done = (async () => {
+      const { signal } = new AbortController();
+      for await (const update of watchOf(service, tenant, task.id, fromVersion, signal))
+        if (update.kind === 'event') got.push(`${update.version} ${update.event.kind}`);
+    })();
+    return { fromVersion, got, done };
+  };
+  const watches = [watch(task.head.version)];
+  for (const fromVersion of [0, 3, 0, 1]) {
+    watches.push(watch(fromVersion));
+    await clock.sleep(20);
+  }
+  await expect.poll(() => watches[4]?.got.length).toBe(task.head.version - 1);
+  await fixture.cancel(task);
+  await Promise.all(watches.map(({ done }) => done));
+  const all = (await history(task.id, 0)).map(({ kind }, i) => `${i + 1} ${kind}`);
+  for (const { fromVersion, got } of watches) expect(got).toEqual(all.slice(fromVersion));
+});

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import type { Identity } from './api.ts';
@@ -60,4 +61,26 @@ it('a heartbeat whose caller goes away while it waits does not begin, and the ne
   await expect(left).rejects.toMatchObject({ code: 'CANCELLED' });
   await Promise.all([batches.clock.settle(), kept]);
   expect(batches.begun).toEqual(['a/0', 'a/2']);
+});
+
+it('a waiting batch begins after a bounded number of turns of the event loop, whatever batches others send without a pause', async () => {
+  const batch = fc.integer({ min: 1, max: 1_024 });
+  const floods = fc.array(fc.array(batch, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(floods, batch, async (sizes, size) => {
+      const batches = new Batches();
+      let isOver = false;
+      const flood = async (name: string, own: readonly number[]): Promise<void> => {
+        for (let i = 0; !isOver; i++) await batches.run(`${name}/${i}`, own[i % own.length] as number);
+      };
+      for (const [i, own] of sizes.entries()) for (let n = 0; n < 50; n++) void flood(`flood${i}`, own);
+      const turn = (): Promise<void> => new Promise((resolve) => batches.clock.soon(resolve));
+      for (let i = 0; i < 3; i++) await turn();
+      void batches.run('late/0', size);
+      for (let i = 0; i < 2 + sizes.length / 2; i++) await turn();
+      isOver = true;
+      expect(batches.countOf('late')).toBe(1);
+    }),
+    { numRuns: 30 },
+  );
 });

@@ -33,6 +33,8 @@ export type StreamCutter = (error: HoldfastError) => void;
 export interface Connection {
   /** The remote `address:port`, for log lines only: two connections to two addresses of this machine may share it. */
   readonly address: string;
+  /** The remote address without the port. */
+  readonly host: string;
   /** The peer's identity with its current permissions, or the error with which its calls are refused. */
   readonly authorization: Identity | HoldfastError;
   /** Counts bytes of the connection that belong to calls: headers and messages. */
@@ -77,6 +79,7 @@ export function connectionOf(socket: object | undefined): Connection | undefined
 
 class OpenConnection implements Connection {
   readonly address: string;
+  readonly host: string;
   readonly peer: Peer | HoldfastError;
   readonly socket: Socket;
   readonly cuts = new Set<StreamCutter>();
@@ -95,7 +98,8 @@ class OpenConnection implements Connection {
     log: (connection: OpenConnection, error: HoldfastError) => void,
   ) {
     this.socket = socket;
-    this.address = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.host = String(socket.remoteAddress);
+    this.address = `${this.host}:${socket.remotePort}`;
     this.peer = socket instanceof TLSSocket ? peerOf(socket) : localPeer;
     this.authorization = authorize(this.peer);
     this.#log = log;

@@ -25,17 +25,19 @@ async function start(): Promise<ListeningNode> {
   return served;
 }
 
+const getTask = '/holdfast.v1.TaskService/GetTask';
 const ports = [
   ['gRPC', (served: ListeningNode) => served.listening.grpcPort],
   ['HTTP', (served: ListeningNode) => served.listening.httpPort as number],
 ] as const;
 
-/** Opens an HTTP/2 connection with a certificate of `alice`. It is written by hand. */
-async function open(served: ListeningNode, port: number): Promise<TLSSocket> {
+/** Opens an HTTP/2 connection with a certificate of `alice`, or without one. It is written by hand. */
+async function open(served: ListeningNode, port: number, isStranger = false): Promise<TLSSocket> {
   const [ca, cert, key] = Object.values(await served.authority.issue('alice', 'client')).map((file) =>
     readFileSync(file),
   );
-  const socket = connect({ host: '127.0.0.1', port, ca, cert, key, ALPNProtocols: ['h2'] });
+  const own = isStranger ? {} : { cert, key };
+  const socket = connect({ host: '127.0.0.1', port, ca, ...own, ALPNProtocols: ['h2'] });
   socket.on('error', () => {}).resume();
   undo.push(() => socket.destroy());
   await new Promise<void>((resolve) => socket.once('secureConnect', () => resolve()));
@@ -57,6 +59,34 @@ it.each(ports)(
     const flood = Buffer.concat(Array.from({ length: 10_000 }, () => update));
     const timer = setInterval(() => socket.writable && socket.write(flood), 10);
     undo.push(() => clearInterval(timer));
+    await expect.poll(() => socket.destroyed, { timeout: 10_000 }).toBe(true);
+    await ensureServed(served);
+  },
+);
+
+it.each([
+  ['an identity', false, flags.endStream],
+  ['a stranger', true, flags.endStream],
+  ['a stranger', true, 0],
+] as const)(
+  'a connection of %s with a flood of frames of no call is closed although it makes refused calls too (stranger: %s, flag of their data: %s)',
+  async (_, isStranger, flag) => {
+    const served = await start();
+    const socket = await open(served, served.listening.grpcPort, isStranger);
+    const update = frameOf(frameTypes.windowUpdate, 0, 0, uint32(1));
+    const flood = Buffer.concat(Array.from({ length: 20_000 }, () => update));
+    const block = headerBlock(callHeaders(isStranger ? getTask : '/holdfast.v1.TaskService/Unknown'));
+    let stream = 1;
+    const calls = setInterval(() => {
+      for (let i = 0; i < 2; i++, stream += 2) {
+        const headers = frameOf(frameTypes.headers, flags.endHeaders, stream, block);
+        socket.write(Buffer.concat([headers, frameOf(frameTypes.data, flag, stream, Buffer.alloc(5))]));
+      }
+    }, 100);
+    const timer = setInterval(() => socket.writable && socket.write(flood), 30);
+    undo.push(() => {
+      for (const one of [calls, timer]) clearInterval(one);
+    });
     await expect.poll(() => socket.destroyed, { timeout: 10_000 }).toBe(true);
     await ensureServed(served);
   },

@@ -90,6 +90,8 @@ export async function redriveMany(
     }
     redriven += done.length;
     noteRedriven(context, done);
+    // An embedded store reads its pages without a pause, and other calls must be served meanwhile.
+    await new Promise<void>((resolve) => context.clock.soon(resolve));
   } while (cursor !== undefined && matched < request.limit && examined < listExamined);
   return { matched, redriven, refused, examined, examinedUntilMs, cursor };
 }

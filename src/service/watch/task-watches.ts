@@ -18,8 +18,9 @@ class TaskWatch implements Watcher {
   readonly #beginsAtRead: number;
   #version: number;
   #progress: Progress | undefined;
-  /** Events after `#version` that the task does not keep any more, as read from its history. */
-  #missed: readonly WatchedEvent[] | undefined;
+  /** The next events after `#version` that the task does not keep any more, as read from its history. */
+  #missed: readonly WatchedEvent[] = [];
+  #isReadingMissed = false;
   #failure: HoldfastError | undefined;
   isQueued = false;
 
@@ -61,23 +62,28 @@ class TaskWatch implements Watcher {
   }
 
   #nextEvent(): WatchUpdate | undefined {
-    const [missed, ...more] = this.#missed ?? [];
+    const [missed, ...more] = this.#missed;
     const next = missed ?? this.task.eventOf(this.#version + 1);
     if (next === undefined) {
       void this.#readMissed();
       return undefined;
     }
-    this.#missed = more.length === 0 ? undefined : more;
-    return { kind: 'event', version: ++this.#version, ...next };
+    this.#missed = more;
+    this.#version = next.version;
+    return { kind: 'event', ...next };
   }
 
+  /** Reads events from the history, unless a read is running: the result of a second one would repeat those of the first. */
   async #readMissed(): Promise<void> {
+    if (this.#isReadingMissed) return;
+    this.#isReadingMissed = true;
     try {
       this.#missed = await this.task.readEvents(this.#version, mostMissed);
       if (this.#missed.length === 0) this.#failure = notFound(this.task.id);
     } catch (thrown) {
       this.#failure = asHoldfastError(thrown);
     }
+    this.#isReadingMissed = false;
     this.changed();
   }
 }

@@ -27,6 +27,8 @@ export interface WatchedTaskParts {
 }
 
 export interface WatchedEvent {
+  /** The version of the task that the event made. */
+  readonly version: number;
   readonly event: TaskEvent;
   readonly state: ShownState;
 }
@@ -37,12 +39,12 @@ export interface Watcher {
   changed(): void;
 }
 
-/** Returns events with the state of the task after each of them. `head` is its head before the first one. */
+/** Returns events with the version and the state of the task after each of them. `head` is its head before the first one. */
 function withStates(head: Head | undefined, events: readonly TaskEvent[]): WatchedEvent[] {
   let current = head;
   return events.map((event) => {
     current = evolve(current, event);
-    return { event, state: shownState(current) };
+    return { version: current.version, event, state: shownState(current) };
   });
 }
 
@@ -101,7 +103,7 @@ export class WatchedTask implements Polled {
     return this.#newest[version - 1 - (this.version - this.#newest.length)];
   }
 
-  /** Returns up to `limit` events after a version from the task's history, each with the state of the task after it. */
+  /** Returns up to `limit` events after a version from the task's history, each with the version and the state that it made. */
   async readEvents(version: number, limit: number): Promise<readonly WatchedEvent[]> {
     const history = await this.#parts.store.history(this.id, 0);
     return withStates(undefined, history.slice(0, version + limit)).slice(version);
@@ -227,7 +229,7 @@ export class WatchedTask implements Polled {
     const dropped = all.splice(0, all.length - countToKeep(all));
     this.#headBefore = headAfter(this.#headBefore, dropped);
     this.#newest = all;
-    this.version += events.length;
+    this.version = all.at(-1)?.version ?? this.version;
   }
 }
 

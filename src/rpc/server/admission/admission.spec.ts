@@ -30,9 +30,9 @@ async function start(options: ListeningNodeOptions = {}): Promise<ListeningNode>
 }
 
 /** Connects with a certificate of this name, or without one. */
-async function connect(served: ListeningNode, name?: string): Promise<RawSession> {
+async function connect(served: ListeningNode, name?: string, localAddress?: string): Promise<RawSession> {
   const files = await served.authority.issue(name ?? 'nobody', 'client');
-  const raw = await rawSession(served.address, name === undefined ? { ca: files.ca } : files);
+  const raw = await rawSession(served.address, name === undefined ? { ca: files.ca } : files, localAddress);
   undo.push(raw);
   return raw;
 }
@@ -86,6 +86,8 @@ describe('messages that never end', () => {
     receivingBytesPerIdentity: 8 * mb,
     receivingBytesPerConnection: 4 * mb,
     receivingBytesOfStrangers: mb,
+    receivingBytesPerAddress: mb,
+    receivingBytesOfFewCalls: 49_152,
     receivingReserveBytes: 2 * mb,
     receivingBytesOfReserve: mb,
   };
@@ -202,6 +204,56 @@ describe('answers that a client does not read', () => {
     await expect.poll(() => served.listening.receivingBytes).toBeLessThan(100_000);
     await submitOf(served, 'alice');
   });
+});
+
+describe('clients without a certificate', () => {
+  const check = '/grpc.health.v1.Health/Check';
+  const few = { ...limits, receivingBytesOfStrangers: 200_000, receivingBytesPerAddress: 100_000 };
+
+  /** Holds calls that never end from an address, until its share is used up. */
+  async function hold(served: ListeningNode, localAddress: string): Promise<void> {
+    const raw = await connect(served, undefined, localAddress);
+    const calls = Array.from({ length: limits.callsPerStranger }, () => {
+      const call = raw.call(healthWatch);
+      call.stream.end(frame(Buffer.alloc(0)));
+      return call;
+    });
+    await Promise.race(calls.map(({ status }) => status));
+  }
+
+  it('of one address are refused beyond its share, and those of others are served', async () => {
+    const served = await start({ bounds: { most: few } });
+    await hold(served, '127.0.0.2');
+    const raw = await connect(served, undefined, '127.0.0.2');
+    expect(await raw.call(check).status).toMatchObject({
+      code: 8,
+      reason: 'TOO_MANY_CALLS',
+      message: expect.stringContaining('The clients without an identity at this address have'),
+    });
+    const other = (await connect(served, undefined, '127.0.0.3')).call(check);
+    other.stream.end(frame(Buffer.alloc(0)));
+    expect(await other.status).toMatchObject({ code: 0 });
+  });
+
+  it('are served with few calls of an address, however many addresses use up the share of all', async () => {
+    const served = await start({ bounds: { most: few } });
+    for (let i = 2; i < 12; i++) await hold(served, `127.0.0.${i}`);
+    const other = (await connect(served, undefined, '127.0.0.20')).call(check);
+    other.stream.end(frame(Buffer.alloc(0)));
+    expect(await other.status).toMatchObject({ code: 0 });
+    expect(served.listening.receivingBytes).toBeLessThan(200_000 + 10 * limits.receivingBytesOfFewCalls);
+  });
+
+  it.each([check, healthWatch, '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'])(
+    'have a few seconds from the headers of a call to its message: %s',
+    async (path) => {
+      const raw = await connect(await start());
+      expect(await raw.call(path).status).toMatchObject({
+        code: 4,
+        message: 'The message of this call did not arrive within 3 s.',
+      });
+    },
+  );
 });
 
 describe('a client without a certificate', () => {

@@ -36,18 +36,22 @@ export interface AdmittedCall {
   readonly bytes: CallBytes;
   /** The caller, or undefined for a stranger, who may call health and reflection. */
   readonly identity: Identity | undefined;
+  /** The time in which its message must arrive. */
+  readonly timer: RequestTimer;
 }
 
 /** The admission of one node, which its listeners share. */
 export class Admission {
   readonly budget: ReceivingBudget;
-  readonly timer: RequestTimer;
+  readonly #timer: RequestTimer;
+  readonly #strangerTimer: RequestTimer;
   readonly refusals: Refusals;
   readonly turns: Turns;
 
   constructor({ clock, most = limits, requestMs = timing.requestMs }: AdmissionOptions) {
     this.budget = new ReceivingBudget(most);
-    this.timer = new RequestTimer(clock, requestMs);
+    this.#timer = new RequestTimer(clock, requestMs);
+    this.#strangerTimer = new RequestTimer(clock, Math.min(requestMs, timing.strangerRequestMs));
     this.refusals = new Refusals(clock);
     this.turns = new Turns(clock);
   }
@@ -73,7 +77,8 @@ export class Admission {
     const headerBytes = sizeOf(headers);
     connection.received(headerBytes);
     const bytes = this.budget.open(connection, identity?.name, limits.callBytes + headerBytes);
-    return { connection, identity, bytes };
+    const timer = identity === undefined ? this.#strangerTimer : this.#timer;
+    return { connection, identity, bytes, timer };
   }
 }
 

@@ -20,6 +20,8 @@ export interface MessageReaderOptions {
   readonly mostBytes: number;
   /** True if the client may send more than one message. */
   readonly isStream: boolean;
+  /** True if the first message must arrive in time also if it is one of a stream, since the headers are those of a stranger. */
+  readonly isStranger: boolean;
   /** True if the client may compress its messages. */
   readonly inflates: boolean;
   readonly refuse: Refuse;
@@ -49,8 +51,8 @@ export class MessageReader {
 
   constructor(options: MessageReaderOptions) {
     this.#options = options;
-    // A call with one message is unfinished from its headers on, a stream only while one of its messages is.
-    if (!options.isStream) this.#time();
+    // A call with one message is unfinished from its headers on, a stream of an identity only while one of its messages is.
+    if (!options.isStream || options.isStranger) this.#time();
   }
 
   /** Returns the complete messages, each with its head. Returns none once the call was refused or closed. */

@@ -1,7 +1,7 @@
 /**
  * The closed budget of one node for open calls, for messages that are being received, and for answers that clients do not
- * read: bytes in all, and the shares of each identity, of each connection, and of all strangers together. Nothing is
- * received that is not counted before, so the memory for it is bounded whatever the clients do.
+ * read: bytes in all, and the shares of each identity, of each connection, of the strangers of each address, and of all
+ * strangers together. Nothing is received that is not counted before, so the memory for it is bounded whatever the clients do.
  */
 import { HoldfastError } from '../../../core/errors.ts';
 import { type Limits, limits } from '../../../core/limits.ts';
@@ -15,31 +15,39 @@ export type ReceivingLimits = Pick<
   | 'receivingBytesPerIdentity'
   | 'receivingBytesPerConnection'
   | 'receivingBytesOfStrangers'
+  | 'receivingBytesPerAddress'
+  | 'receivingBytesOfFewCalls'
   | 'receivingReserveBytes'
   | 'receivingBytesOfReserve'
 >;
 
-/** The bytes that one holder has now: a connection, an identity, or all strangers. */
+/** The bytes that one holder has now: a connection, an identity, or the strangers of an address. */
 interface Account {
   bytes: number;
   readonly most: number;
   readonly name: string;
 }
 
+/** An account that the budget forgets when it has no bytes, so that there are no more than connections. */
+interface Holder extends Account {
+  readonly key: string;
+  readonly isStranger: boolean;
+}
+
+/** A connection as a key, with its remote address without the port. */
+export interface Remote {
+  readonly host: string;
+}
+
 export class ReceivingBudget {
   readonly #limits: ReceivingLimits;
-  readonly #identities = new Map<string, Account>();
+  readonly #holders = new Map<string, Holder>();
   readonly #connections = new WeakMap<object, Account>();
-  readonly #strangers: Account;
   #bytes = 0;
+  #strangerBytes = 0;
 
   constructor(most: ReceivingLimits = limits) {
     this.#limits = most;
-    this.#strangers = {
-      bytes: 0,
-      most: most.receivingBytesOfStrangers,
-      name: 'The clients without an identity have together',
-    };
   }
 
   /** The bytes that all open calls of this node have now. */
@@ -51,41 +59,46 @@ export class ReceivingBudget {
    * Counts the first bytes of a call, which it has until it is closed. `identity` is undefined for a stranger. Throws
    * RESOURCE_EXHAUSTED with TOO_MANY_CALLS, and then counts nothing.
    */
-  open(connection: object, identity: string | undefined, bytes: number): CallBytes {
-    const call = new CallBytes(this, this.#connection(connection), this.#holder(identity));
+  open(connection: Remote, identity: string | undefined, bytes: number): CallBytes {
+    const call = new CallBytes(this, this.#connection(connection), this.#holder(connection, identity));
     const refusal = call.take(bytes);
     if (refusal !== undefined) throw refusal;
     return call;
   }
 
   /** Counts bytes and returns undefined, or returns the error RESOURCE_EXHAUSTED and counts nothing. */
-  take(bytes: number, connection: Account, holder: Account): HoldfastError | undefined {
+  take(bytes: number, connection: Account, holder: Holder): HoldfastError | undefined {
     for (const account of [connection, holder]) {
       if (account.bytes + bytes > account.most) return tooMany(account.name, account.most);
     }
     const { receivingBytes, receivingReserveBytes, receivingBytesOfReserve } = this.#limits;
-    const isSmall = holder.bytes + bytes <= receivingBytesOfReserve;
+    const { receivingBytesOfStrangers, receivingBytesOfFewCalls } = this.#limits;
+    const few = holder.isStranger ? receivingBytesOfFewCalls : receivingBytesOfReserve;
+    const isSmall = holder.bytes + bytes <= few;
+    if (holder.isStranger && !isSmall && this.#strangerBytes + bytes > receivingBytesOfStrangers)
+      return tooMany('The clients without an identity have together', receivingBytesOfStrangers);
     const most = isSmall ? receivingBytes : receivingBytes - receivingReserveBytes;
     if (this.#bytes + bytes > most) return tooMany('The clients of this node have', most);
     this.#change(bytes, connection, holder);
-    if (holder !== this.#strangers) this.#identities.set(holder.name, holder);
     return undefined;
   }
 
   /** Counts the bytes of an answer that the client has not read. They may exceed the limits, and then no call is admitted. */
-  add(bytes: number, connection: Account, holder: Account): void {
+  add(bytes: number, connection: Account, holder: Holder): void {
     this.#change(bytes, connection, holder);
   }
 
-  giveBack(bytes: number, connection: Account, holder: Account): void {
+  giveBack(bytes: number, connection: Account, holder: Holder): void {
     this.#change(-bytes, connection, holder);
-    if (holder.bytes === 0) this.#identities.delete(holder.name);
   }
 
-  #change(bytes: number, connection: Account, holder: Account): void {
+  #change(bytes: number, connection: Account, holder: Holder): void {
     this.#bytes += bytes;
+    if (holder.isStranger) this.#strangerBytes += bytes;
     connection.bytes += bytes;
     holder.bytes += bytes;
+    if (holder.bytes > 0) this.#holders.set(holder.key, holder);
+    else if (this.#holders.get(holder.key) === holder) this.#holders.delete(holder.key);
   }
 
   #connection(key: object): Account {
@@ -97,11 +110,13 @@ export class ReceivingBudget {
     return account;
   }
 
-  #holder(identity: string | undefined): Account {
-    if (identity === undefined) return this.#strangers;
-    const name = `'${identity}' has`;
-    const account = this.#identities.get(name);
-    return account ?? { bytes: 0, most: this.#limits.receivingBytesPerIdentity, name };
+  #holder({ host }: Remote, identity: string | undefined): Holder {
+    const isStranger = identity === undefined;
+    const key = isStranger ? `address ${host}` : `identity ${identity}`;
+    const { receivingBytesPerAddress, receivingBytesPerIdentity } = this.#limits;
+    const most = isStranger ? receivingBytesPerAddress : receivingBytesPerIdentity;
+    const name = isStranger ? 'The clients without an identity at this address have' : `'${identity}' has`;
+    return this.#holders.get(key) ?? { bytes: 0, most, name, key, isStranger };
   }
 }
 
@@ -109,11 +124,11 @@ export class ReceivingBudget {
 export class CallBytes {
   readonly #budget: ReceivingBudget;
   readonly #connection: Account;
-  readonly #holder: Account;
+  readonly #holder: Holder;
   #bytes = 0;
   #isClosed = false;
 
-  constructor(budget: ReceivingBudget, connection: Account, holder: Account) {
+  constructor(budget: ReceivingBudget, connection: Account, holder: Holder) {
     this.#budget = budget;
     this.#connection = connection;
     this.#holder = holder;

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type VirtualClock, virtualClock } from '../../../testing/virtual-clock.ts';
 import { Turns, type Work } from './turns.ts';
@@ -131,4 +132,90 @@ it('a call whose caller goes away while it waits does not begin', async () => {
   calls.end('a/0');
   await calls.turn();
   expect(calls.begun).toEqual(['a/0', 'a/2']);
+});
+
+/** The most units of a batch: 1 MiB in units of 2 KiB, and one unit more for each of its 100 tasks. */
+const mostBatch = 612;
+const batch = fc.integer({ min: 1, max: mostBatch });
+
+describe('a waiting call', () => {
+  it('that is a submission begins after a bounded number of commits, whatever batches others submit without a pause', async () => {
+    const floods = fc.array(fc.array(batch, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 });
+    const commits = fc.integer({ min: 1_024, max: 4_096 });
+    await fc.assert(
+      fc.asyncProperty(floods, batch, commits, async (sizes, size, commitUnits) => {
+        const calls = new Calls();
+        const store: { readonly units: number; end(): void }[] = [];
+        let storedUnits = 0;
+        let mostStored = 0;
+        let isOver = false;
+        const submit = (name: string, units: number): Promise<void> =>
+          calls.turns.run({ identity: { name }, signal: new AbortController().signal }, stored(units), () => {
+            storedUnits += units;
+            mostStored = Math.max(mostStored, storedUnits);
+            calls.begun.push(`${name}/`);
+            return new Promise((resolve) => store.push({ units, end: resolve }));
+          });
+        const flood = async (name: string, own: readonly number[]): Promise<void> => {
+          for (let i = 0; !isOver; i++) await submit(name, own[i % own.length] as number);
+        };
+        const commit = (): void => {
+          for (let units = 0; store[0] !== undefined && units + store[0].units <= commitUnits; ) {
+            const [first = expect.fail('nothing is stored')] = store.splice(0, 1);
+            units += first.units;
+            storedUnits -= first.units;
+            first.end();
+          }
+        };
+        for (const [i, own] of sizes.entries()) for (let n = 0; n < 100; n++) void flood(`flood${i}`, own);
+        for (let i = 0; i < 10; i++) {
+          await calls.turn();
+          commit();
+        }
+        void submit('late', size);
+        let count = 0;
+        for (; calls.countOf('late') === 0 && count < 200; count++) {
+          await calls.turn();
+          commit();
+        }
+        isOver = true;
+        expect(count).toBeLessThanOrEqual(64);
+        expect(mostStored).toBeLessThanOrEqual(5_120);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('that is large begins although small ones of others fill every turn of the event loop', async () => {
+    const calls = new Calls();
+    for (let i = 0; i < 400; i++) void calls.run(`a/${i}`, reading(256));
+    void calls.run('b/0', reading(4_096));
+    let turns = 0;
+    for (; calls.countOf('b') === 0 && turns < 100; turns++)
+      await new Promise<void>((resolve) => calls.clock.soon(resolve));
+    expect(calls.countOf('a')).toBeLessThan(100);
+  });
+
+  it('that is a submission begins although other calls fill every turn of the event loop', async () => {
+    const calls = new Calls();
+    for (let i = 0; i < 100; i++) void calls.run(`a/${i}`, reading(4_096));
+    void calls.run('b/0', stored(mostBatch));
+    for (let i = 0; i < 4; i++) await new Promise<void>((resolve) => calls.clock.soon(resolve));
+    expect(calls.countOf('b')).toBe(1);
+  });
+
+  it('whose caller goes away leaves the room for which it waited to the next one', async () => {
+    const calls = new Calls();
+    void calls.run('a/0', stored(4_000));
+    const gone = new AbortController();
+    const left = calls.run('b/0', stored(600), gone.signal);
+    await calls.turn();
+    void calls.run('a/1', stored(90));
+    await calls.turn();
+    expect(calls.begun).toEqual(['a/0']);
+    gone.abort();
+    await expect(left).rejects.toMatchObject({ code: 'CANCELLED' });
+    await calls.turn();
+    expect(calls.begun).toEqual(['a/0', 'a/1']);
+  });
 });

@@ -67,15 +67,16 @@ export function admissionInterceptor({ admission, authenticator, clock }: Admiss
       explainStatuses(base);
       const { session } = base.stream;
       const socket = session === undefined || session.destroyed ? undefined : session.socket;
-      paceRefusals(base, admission);
+      paceRefusals(base, admission, clock);
       const headers = { ...base.metadata.getMap(), host: call.getHost() };
-      const { bytes, identity, connection } = admission.admit(authenticator, path, socket, headers);
+      const { bytes, identity, connection, timer } = admission.admit(authenticator, path, socket, headers);
       const reader = new MessageReader({
         bytes,
         connection,
-        timer: admission.timer,
+        timer,
         mostBytes: identity === undefined ? limits.strangerMessageBytes : mostMessageBytes,
         isStream: requestStream,
+        isStranger: identity === undefined,
         inflates: base.incomingEncoding !== 'identity',
         refuse: (error) => end(base, error, clock),
       });
@@ -93,14 +94,14 @@ export function admissionInterceptor({ admission, authenticator, clock }: Admiss
 }
 
 /** Has refusals of the call delayed if its client repeats refused calls without a pause. */
-function paceRefusals(call: BaseCall, { refusals: pace }: Admission): void {
+function paceRefusals(call: BaseCall, { refusals: pace }: Admission, clock: Clock): void {
   const { session } = call.stream;
   const connection = session === undefined || session.destroyed ? undefined : connectionOf(session.socket);
   if (connection === undefined) return;
   const sendStatus = call.sendStatus.bind(call);
   call.sendStatus = (status) => {
-    // The rest of a refused call's message may still be on its way.
-    if (status.code !== 0) connection.received(mostMessageBytes);
+    // The end of the call may stand behind its headers in the same packet, which Node still reads in this turn.
+    if (status.code !== 0) clock.soon(() => connection.received(unreadBytes(call.stream)));
     if (!refusals.has(status.code)) return sendStatus(status);
     const { authorization } = connection;
     pace.add(connection, authorization instanceof HoldfastError ? undefined : authorization.name, {
@@ -108,6 +109,12 @@ function paceRefusals(call: BaseCall, { refusals: pace }: Admission): void {
       disconnect: () => session?.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM),
     });
   };
+}
+
+/** Returns how many bytes of a refused call may still come, or have come and are not read: at most the window of its stream. */
+function unreadBytes({ state, session }: ServerHttp2Stream): number {
+  if (state.state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE) return 0;
+  return session?.localSettings.initialWindowSize ?? 0;
 }
 
 function readBy(call: BaseCall, reader: MessageReader): void {

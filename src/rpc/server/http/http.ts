@@ -90,7 +90,7 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
       countAnswer(response, call.bytes);
       const { identity, connection } = call;
       if (identity !== undefined) callers.set(request, { identity, connection });
-      limitBody(request, call, admission.timer);
+      limitBody(request, call);
       connect(request, response);
     } catch (thrown) {
       answer(response, asHoldfastError(thrown));

@@ -10,6 +10,8 @@ const most = {
   receivingBytesPerIdentity: 4 * mb,
   receivingBytesPerConnection: 4 * mb,
   receivingBytesOfStrangers: mb,
+  receivingBytesPerAddress: mb,
+  receivingBytesOfFewCalls: 49_152,
   receivingReserveBytes: mb,
   receivingBytesOfReserve: 100_000,
 };

@@ -10,7 +10,6 @@ import { limits } from '../../../core/limits.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import { connectionOf } from '../../auth/connections.ts';
 import type { AdmittedCall } from '../admission/admission.ts';
-import type { RequestTimer } from '../admission/request-timer.ts';
 import { mostMessageBytes, tooLarge } from '../parse.ts';
 import { connectError } from './connect-error.ts';
 
@@ -27,17 +26,16 @@ const copiedBytes = 8_192;
 const lingerMs = 1_000;
 
 /** Replaces the async iterator of a request, from which Connect reads the body. */
-export function limitBody(request: Request, call: AdmittedCall, timer: RequestTimer): void {
+export function limitBody(request: Request, call: AdmittedCall): void {
   const isStranger = call.identity === undefined;
   const mostBytes = isStranger ? limits.strangerMessageBytes : mostJsonBytes;
-  const value = (): AsyncIterator<Buffer> => bodyOf(request, call, timer, mostBytes);
+  const value = (): AsyncIterator<Buffer> => bodyOf(request, call, mostBytes);
   Object.defineProperty(request, Symbol.asyncIterator, { value });
 }
 
 async function* bodyOf(
   request: Request,
-  { bytes, connection }: AdmittedCall,
-  timer: RequestTimer,
+  { bytes, connection, timer }: AdmittedCall,
   mostBytes: number,
 ): AsyncGenerator<Buffer> {
   const expired = Promise.withResolvers<never>();
@@ -83,12 +81,13 @@ export function endUnreadBody(request: Request, response: ServerResponse, clock:
   response.once('finish', () => {
     if (request.complete) return;
     const { socket } = request;
-    connectionOf(socket)?.received(mostJsonBytes);
     // A client that has sent the rest by then may use the connection for its next request.
     const cancel = clock.after(lingerMs, () => {
       if (!request.complete) socket.destroy();
     });
     request.once('end', cancel);
-    request.resume();
+    const connection = connectionOf(socket);
+    // This also reads the rest of the body, and counts what really comes.
+    request.on('data', ({ length }: Buffer) => connection?.received(length));
   });
 }
