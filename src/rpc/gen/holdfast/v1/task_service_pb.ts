@@ -862,7 +862,7 @@ export const ListTroubleRequestSchema: GenMessage<ListTroubleRequest> = /*@__PUR
  */
 export type ListTroubleResponse = Message<"holdfast.v1.ListTroubleResponse"> & {
   /**
-   * At most 50: a dependency that fails first, then the groups with the most tasks.
+   * At most 50: a dependency that fails or is full first, then the groups with the most tasks.
    *
    * @generated from field: repeated holdfast.v1.TroubleGroup groups = 1;
    */
@@ -960,7 +960,7 @@ export type TroubleGroup = Message<"holdfast.v1.TroubleGroup"> & {
   sentence: string;
 
   /**
-   * The number of tasks. 0 for a queue that is paused, or a dependency that fails, while no task waits for it.
+   * The number of tasks. 0 for a queue that is paused, or a dependency that fails or is full, while no task waits for it.
    *
    * @generated from field: uint32 count = 4;
    */
