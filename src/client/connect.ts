@@ -1,5 +1,6 @@
 import { HoldfastError } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Tracing } from '../ports/tracing.ts';
 import { type Client, createClient } from './client.ts';
 import type { Duration } from './duration.ts';
 import type { ClientTls } from './grpc/tls.ts';
@@ -46,6 +47,7 @@ export interface ConnectParts {
   readonly cwd: () => string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: () => Logger;
+  readonly tracing: Tracing;
   /** Opens a node in this process for the URLs `file:…` and `memory:`. */
   readonly openEmbedded: (url: string) => Promise<Transport>;
 }
@@ -98,10 +100,11 @@ export function connector(parts: ConnectParts): Connect {
   return (url, options = {}) => {
     const target = resolveTarget(parts, url, options);
     const transport = new LazyTransport(() => open(parts, target));
-    const { clock, presence, workerName } = parts;
+    const { clock, presence, workerName, tracing } = parts;
     const { tenant, retryFor, log = parts.log() } = options;
     const beginsAtOnce = target.kind === 'embedded';
-    return createClient(transport, { clock, presence, workerName, tenant, retryFor, log, beginsAtOnce });
+    const own = { clock, presence, workerName, tracing };
+    return createClient(transport, { ...own, tenant, retryFor, log, beginsAtOnce });
   };
 }
 

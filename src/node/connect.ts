@@ -5,15 +5,18 @@ import { sharedNodes } from '../client/embedded.ts';
 import { systemClock } from '../platform/clock.ts';
 import { defaultLog } from '../platform/log.ts';
 import { processPresence } from '../platform/presence.ts';
+import { packageVersion } from '../platform/version.ts';
+import { OtelTracing } from '../telemetry/traces/otel-tracing.ts';
 
 const clock = systemClock();
+const tracing = new OtelTracing(packageVersion);
 
 const openEmbedded = sharedNodes(async (url) => {
   const [{ openEmbedded: openNode }, { inProcess }] = await Promise.all([
     import('./node.ts'),
     import('./in-process.ts'),
   ]);
-  const node = await openNode(url);
+  const node = await openNode(url, { tracing });
   const transport = inProcess({ api: node.api, clock });
   return {
     transport,
@@ -45,5 +48,6 @@ export const connect: Connect = connector({
   cwd: () => process.cwd(),
   env: process.env,
   log: defaultLog,
+  tracing,
   openEmbedded,
 });

@@ -9,6 +9,7 @@ import { packageVersion } from '../platform/version.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Engine } from '../ports/engine.ts';
 import { type Log, silentLog } from '../ports/log.ts';
+import type { Tracing } from '../ports/tracing.ts';
 import { createApi, type NodeApi } from '../rpc/api/create-api.ts';
 import { type ListeningServer, type ListenOptions, listen } from '../rpc/server/listen.ts';
 import type { DutyOptions } from '../runtime/nodes/duties.ts';
@@ -51,6 +52,8 @@ export interface NodeOptions {
    * lost dispatch messages. Default: the node does a full share.
    */
   readonly duties?: DutyOptions | undefined;
+  /** Records the spans of the node. Default: none are recorded. */
+  readonly tracing?: Tracing | undefined;
   /** Called once with the settings of the queues, before the node serves its first call. */
   readonly onQueueSettings?: ((settings: QueueSettings) => void) | undefined;
 }
@@ -60,7 +63,8 @@ export async function startNode({ engine, clock, log, ...rest }: NodeOptions): P
   const node = rest.node ?? `${hostname()}/${process.pid}`;
   const createQueues = rest.createQueues ?? true;
   const mayLease = (): boolean => rest.duties?.fitness?.().fit ?? true;
-  const running = await createService({ ...engine, node, clock, log, createQueues, mayLease });
+  const { tracing } = rest;
+  const running = await createService({ ...engine, node, clock, log, tracing, createQueues, mayLease });
   rest.onQueueSettings?.(running.context.queues);
   const runtime = startRuntime(running, { version: packageVersion(), ...rest.duties });
   const api = createApi({ service: running.service, clock, log, node });
@@ -110,7 +114,7 @@ const closedByMs = 1_700;
 
 async function startOn(
   opened: OpenedStore,
-  options: { readonly log: Log; readonly node?: string | undefined; readonly duties?: DutyOptions },
+  options: Pick<NodeOptions, 'log' | 'node' | 'tracing'> & { readonly duties?: DutyOptions },
 ): Promise<HoldfastNode> {
   try {
     if (options.duties?.takesPart !== false) await opened.check?.();
@@ -122,9 +126,12 @@ async function startOn(
 }
 
 /** Opens a node in the caller's own process, for `connect("file:…")` and `connect("memory:")`. */
-export async function openEmbedded(url: string, log: Log = silentLog): Promise<HoldfastNode> {
+export async function openEmbedded(
+  url: string,
+  { log = silentLog, tracing }: Partial<Pick<NodeOptions, 'log' | 'tracing'>> = {},
+): Promise<HoldfastNode> {
   const clock = systemClock();
-  return startNode({ engine: await openEngine(url, { clock, log }), clock, log });
+  return startNode({ engine: await openEngine(url, { clock, log }), clock, log, tracing });
 }
 
 /**
@@ -133,10 +140,11 @@ export async function openEmbedded(url: string, log: Log = silentLog): Promise<H
  */
 export async function openWorkerNode(
   store: AwsStore,
-  options: StoreOptions,
+  options: StoreOptions & Pick<NodeOptions, 'tracing'>,
 ): Promise<{ readonly node: HoldfastNode; readonly clock: Clock }> {
   const opened = await openStore(store, options);
-  const node = await startOn(opened, { log: options.log, duties: { takesPart: false } });
+  const { log, tracing } = options;
+  const node = await startOn(opened, { log, tracing, duties: { takesPart: false } });
   return { node, clock: opened.clock };
 }
 
@@ -145,6 +153,8 @@ export interface ServeOptions extends Omit<ListenOptions, 'api'> {
   readonly store: string | AwsStore;
   readonly node?: string | undefined;
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
+  /** Records the spans of the server. Default: none are recorded. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface RunningServer {
@@ -167,12 +177,13 @@ export async function serve({
   store,
   node: name,
   onFatal,
+  tracing,
   ...options
 }: ServeOptions): Promise<RunningServer> {
   const { log } = options;
   const opened = await openStore(store, { clock: options.clock, log, onFatal });
   const { clock, corrected } = opened;
-  const node = await startOn(opened, { log, node: name });
+  const node = await startOn(opened, { log, node: name, tracing });
   let listening: ListeningServer;
   try {
     listening = await listen({ ...options, clock, api: node.api });

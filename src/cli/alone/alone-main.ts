@@ -11,6 +11,7 @@ import { asHoldfastError } from '../../core/errors.ts';
 import type { Assignment } from '../../core/messages.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
+import { noTracing } from '../../ports/tracing.ts';
 import { endWithParent } from '../end-with-parent.ts';
 import { loadWorker } from '../module/load.ts';
 import type { AloneCommand, AloneReport } from './messages.ts';
@@ -51,6 +52,9 @@ try {
     clock,
     log,
     submit: submitChild,
+    // The worker records the span of the attempt.
+    tracing: noTracing,
+    workerName: '',
     // The worker keeps the limits of the attempt's time, and aborts its signals.
     due() {},
     progressed: ({ progress }) => progress !== undefined && report({ kind: 'progress', progress }),

@@ -13,11 +13,14 @@ import {
 } from '../aws/options.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
+import { startTelemetry } from '../start-telemetry.ts';
 import { endWithin, untilStopped } from '../stop.ts';
 import { defaultPorts, port } from '../text/numbers.ts';
 
 /** The time in ms that Node may need to end the process. */
 const exitMs = 100;
+/** How long a stopping server waits for the collector to take its last spans, in ms. */
+const lastSpansMs = 300;
 
 export function addServe(program: Command, globals: Globals): void {
   program
@@ -66,13 +69,16 @@ export function addServe(program: Command, globals: Globals): void {
         import('../../platform/log.ts'),
       ]);
       const log = defaultLog();
+      const clock = systemClock();
+      const telemetry = await startTelemetry('holdfast-server', { clock, log });
       const serving = await serve({
         store: shared ?? options.store,
         grpc: { host, port: options.port, ...security },
         http: { host, port: options.httpPort, ...security },
         auth: { policyFile: options.policy },
-        clock: systemClock(),
+        clock,
         log,
+        tracing: telemetry.tracing,
         onFatal: (error: HoldfastError) => {
           log.error({ err: error }, 'the store failed; the server ends');
           process.exit(exitCodes.failed);
@@ -94,6 +100,7 @@ export function addServe(program: Command, globals: Globals): void {
       );
       endWithin(timing.serverStopMs - exitMs);
       await serving.close();
+      await telemetry.stop(lastSpansMs);
       clearInterval(keepAlive);
     });
 }

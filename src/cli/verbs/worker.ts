@@ -5,6 +5,7 @@ import type { DrainReport } from '../../client/worker/running.ts';
 import { timing } from '../../core/limits.ts';
 import type { AwsStore } from '../../node/open/aws.ts';
 import type { Log } from '../../ports/log.ts';
+import type { Tracing } from '../../ports/tracing.ts';
 import { aloneProcesses } from '../alone/alone-process.ts';
 import {
   endpointDynamodbOption,
@@ -19,8 +20,12 @@ import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import { findModule } from '../module/find.ts';
 import { loadWorker } from '../module/load.ts';
+import { startTelemetry } from '../start-telemetry.ts';
 import { untilStopped } from '../stop.ts';
 import { drainOption } from '../text/durations.ts';
+
+/** How long a stopping worker waits for the collector to take its last spans, in ms. */
+const lastSpansMs = 300;
 
 /** The source of a worker's tasks: a server, or a table and its queues on AWS. */
 interface TaskSource {
@@ -50,10 +55,17 @@ export function addWorker(program: Command, globals: Globals): void {
       }
       const file = findModule(module);
       const worker = await loadWorker(file);
-      const { client, close } =
-        shared === undefined ? await fromServer(url) : await fromTable(shared, worker.queues);
-      const { defaultLog } = await import('../../platform/log.ts');
+      const [{ defaultLog }, { systemClock }] = await Promise.all([
+        import('../../platform/log.ts'),
+        import('../../platform/clock.ts'),
+      ]);
       const log = defaultLog();
+      // After the module, so that an SDK that it registers stays the process's.
+      const telemetry = await startTelemetry('holdfast-worker', { clock: systemClock(), log });
+      const { client, close } =
+        shared === undefined
+          ? await fromServer(url)
+          : await fromTable(shared, worker.queues, telemetry.tracing);
       const running = await client.work(withAloneRunner(worker, aloneProcesses(file)));
       // A caller may send the signal as soon as it has read the line below.
       const stopped = untilStopped(options.drain + timing.drainEndMs);
@@ -72,6 +84,7 @@ export function addWorker(program: Command, globals: Globals): void {
         process.exitCode = exitCodes.ok;
       } finally {
         await close();
+        await telemetry.stop(lastSpansMs);
       }
     });
 }
@@ -95,7 +108,7 @@ async function fromServer(url: string | undefined): Promise<TaskSource> {
 }
 
 /** Opens a node in this process. The worker then polls SQS and writes to the table itself, without a server. */
-async function fromTable(store: AwsStore, names: readonly string[]): Promise<TaskSource> {
+async function fromTable(store: AwsStore, names: readonly string[], tracing: Tracing): Promise<TaskSource> {
   const [{ openWorkerNode }, { inProcess }, { createClient }, platform, { defaultLog }, { hostname }] =
     await Promise.all([
       import('../../node/node.ts'),
@@ -108,12 +121,13 @@ async function fromTable(store: AwsStore, names: readonly string[]): Promise<Tas
   const { processPresence } = await import('../../platform/presence.ts');
   const log = defaultLog();
   const queues = names.map((queue) => ({ tenant: 'default', queue }));
-  const choice = { clock: platform.systemClock(), log, queues };
+  const choice = { clock: platform.systemClock(), log, queues, tracing };
   const { node, clock } = await openWorkerNode(store, choice);
   const workerName = `${hostname()}/${process.pid}`;
   const transport = inProcess({ api: node.api, clock });
   const presence = processPresence();
-  const client = createClient(transport, { clock, log, workerName, presence, beginsAtOnce: true });
+  const own = { clock, log, workerName, presence, tracing };
+  const client = createClient(transport, { ...own, beginsAtOnce: true });
   return {
     client,
     async close() {

@@ -121,5 +121,5 @@ function claimedAssignmentOf(
   const { snapshot } = accepted;
   context.changeFeed.publish(snapshot.id);
   context.heldLeases.put({ snapshot, receiptHandle: '', sessionId: session.id, begun: session.begins });
-  return assignmentOf(context, '', snapshot);
+  return assignmentOf(context, '', snapshot, undefined);
 }
