@@ -140,7 +140,7 @@ export async function openEmbedded(
  */
 export async function openWorkerNode(
   store: AwsStore,
-  options: StoreOptions & Pick<NodeOptions, 'tracing'>,
+  options: StoreOptions,
 ): Promise<{ readonly node: HoldfastNode; readonly clock: Clock }> {
   const opened = await openStore(store, options);
   const { log, tracing } = options;
@@ -181,7 +181,7 @@ export async function serve({
   ...options
 }: ServeOptions): Promise<RunningServer> {
   const { log } = options;
-  const opened = await openStore(store, { clock: options.clock, log, onFatal });
+  const opened = await openStore(store, { clock: options.clock, log, tracing, onFatal });
   const { clock, corrected } = opened;
   const node = await startOn(opened, { log, node: name, tracing });
   let listening: ListeningServer;

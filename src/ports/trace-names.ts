@@ -39,7 +39,7 @@ export interface Attributes {
   readonly 'rpc.method'?: string;
   readonly 'error.type'?: string;
   readonly 'holdfast.task.id'?: string | undefined;
-  readonly 'holdfast.task.type'?: string;
+  readonly 'holdfast.task.type'?: string | undefined;
   /** The number of the attempt, from 1. */
   readonly 'holdfast.attempt'?: number;
   /** How the attempt ended: `succeeded`, `failed`, `fatal`, `snoozed`, `released`, `cancelled`, `lost` or `lease_lost`. */
@@ -69,7 +69,8 @@ export function taskAttributes(operation: Operation, queue: string, id?: string,
     'messaging.operation.name': operation,
     'messaging.operation.type': operations[operation],
     'messaging.destination.name': queue,
-    ...(id !== undefined && { 'messaging.message.id': id, 'holdfast.task.id': id }),
-    ...(type !== undefined && { 'holdfast.task.type': type }),
+    'messaging.message.id': id,
+    'holdfast.task.id': id,
+    'holdfast.task.type': type,
   };
 }

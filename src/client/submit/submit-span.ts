@@ -1,6 +1,5 @@
 import type { SubmitOk } from '../../core/messages.ts';
-import { traceparent as traceparentRule } from '../../core/rules.ts';
-import { isSampled } from '../../core/submission/traceparent.ts';
+import { isUnsampled } from '../../core/submission/traceparent.ts';
 import { spanName, taskAttributes } from '../../ports/trace-names.ts';
 import { failureOf, type Span, type Tracing } from '../../ports/tracing.ts';
 import type { OutboundSubmission } from './build-submission.ts';
@@ -26,8 +25,7 @@ export function traceSubmission(
   const { queue, item } = submission;
   const active = given === undefined ? tracing.active() : '';
   const parent = active === '' ? item.traceparent : active;
-  const isWellFormed = parent !== '' && traceparentRule(parent) === undefined;
-  if (isWellFormed && !isSampled(parent)) {
+  if (isUnsampled(parent)) {
     const unsampled = parent === item.traceparent ? submission : withTraceparent(submission, parent);
     return { submission: unsampled, span: undefined };
   }

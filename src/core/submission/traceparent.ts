@@ -12,6 +12,21 @@ export function isSampled(traceparent: string): boolean {
   return (digit & 1) === (digit > 57 ? 0 : 1);
 }
 
+const dash = 45;
+
+/**
+ * Returns true if a traceparent is of a trace that is not sampled. Of its form only the length and the dashes are looked at:
+ * this is called for every task, and a malformed one is dropped by the server.
+ */
+export function isUnsampled(traceparent: string): boolean {
+  const hasForm =
+    traceparent.length === length &&
+    traceparent.charCodeAt(2) === dash &&
+    traceparent.charCodeAt(35) === dash &&
+    traceparent.charCodeAt(52) === dash;
+  return hasForm && !isSampled(traceparent);
+}
+
 /** The ids of a trace and of one of its spans, as log lines name them. */
 export interface TraceIds {
   readonly trace_id?: string;

@@ -1,13 +1,14 @@
 import {
   type Context,
   context,
-  isSpanContextValid,
-  type Link,
+  INVALID_TRACEID,
+  type Attributes as OtelAttributes,
   type Span as OtelSpan,
   type ProxyTracerProvider,
   ROOT_CONTEXT,
   type SpanContext,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   type Tracer,
   type TracerProvider,
@@ -15,7 +16,7 @@ import {
 } from '@opentelemetry/api';
 import { traceparent as traceparentRule } from '../../core/rules.ts';
 import { type Attributes, conventions } from '../../ports/trace-names.ts';
-import type { Span, SpanFailure, SpanStart, Tracing } from '../../ports/tracing.ts';
+import { noTracing, type Span, type SpanFailure, type SpanStart, type Tracing } from '../../ports/tracing.ts';
 
 const kinds = {
   internal: SpanKind.INTERNAL,
@@ -28,8 +29,11 @@ const kinds = {
 /** The longest text of a failure in a span, in characters. */
 const messageChars = 1_024;
 
+/** Returns the traceparent of a span; empty for one that belongs to no trace. */
 function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {
-  return `00-${traceId}-${spanId}-${(traceFlags & 0xff).toString(16).padStart(2, '0')}`;
+  if (traceId === INVALID_TRACEID || traceId.length !== INVALID_TRACEID.length) return '';
+  const flags = traceFlags < 16 ? `0${traceFlags.toString(16)}` : (traceFlags & 0xff).toString(16);
+  return `00-${traceId}-${spanId}-${flags}`;
 }
 
 /** Returns the remote span that a traceparent names; undefined if it is empty or malformed. */
@@ -53,8 +57,7 @@ class RecordedSpan implements Span {
   constructor(span: OtelSpan, isRemote: boolean) {
     this.#span = span;
     this.#isRemote = isRemote;
-    const ids = span.spanContext();
-    this.traceparent = isSpanContextValid(ids) ? traceparentOf(ids) : '';
+    this.traceparent = traceparentOf(span.spanContext());
   }
 
   run<T>(work: () => T): T {
@@ -64,16 +67,21 @@ class RecordedSpan implements Span {
   }
 
   set(attributes: Attributes): void {
-    this.#span.setAttributes(attributes as Record<string, string | number | boolean | undefined>);
+    try {
+      if (this.#span.isRecording()) this.#span.setAttributes(attributes as OtelAttributes);
+    } catch {}
   }
 
   end(failure?: SpanFailure): void {
-    if (failure !== undefined) {
-      this.#span.setAttribute('error.type', failure.type);
-      const message = failure.message?.slice(0, messageChars);
-      this.#span.setStatus({ code: SpanStatusCode.ERROR, ...(message !== undefined && { message }) });
-    }
-    this.#span.end();
+    // A span processor of the program may throw here. A task must not fail by it.
+    try {
+      if (failure !== undefined) {
+        this.#span.setAttribute('error.type', failure.type);
+        const message = failure.message?.slice(0, messageChars);
+        this.#span.setStatus({ code: SpanStatusCode.ERROR, ...(message !== undefined && { message }) });
+      }
+      this.#span.end();
+    } catch {}
   }
 }
 
@@ -96,21 +104,29 @@ export class OtelTracing implements Tracing {
 
   active(): string {
     const ids = trace.getSpanContext(context.active());
-    return ids !== undefined && isSpanContextValid(ids) ? traceparentOf(ids) : '';
+    return ids === undefined ? '' : traceparentOf(ids);
   }
 
-  start({ name, kind, parent, link, attributes, startedAtMs }: SpanStart): Span {
+  start(span: SpanStart): Span {
+    try {
+      return this.#start(span);
+    } catch {
+      // A sampler or a span processor of the program has thrown.
+      return noTracing.start(span);
+    }
+  }
+
+  #start({ name, kind, parent, link, attributes, startedAtMs }: SpanStart): Span {
     const around = contextOf(parent);
     const linked = link === undefined ? undefined : remoteSpan(link);
-    const links: Link[] = linked === undefined ? [] : [{ context: linked }];
-    const options = {
-      kind: kinds[kind],
-      attributes: attributes as Record<string, string | number | boolean | undefined>,
-      links,
-      ...(startedAtMs !== undefined && { startTime: startedAtMs }),
-    };
+    const options: SpanOptions = { kind: kinds[kind] };
+    if (linked !== undefined) options.links = [{ context: linked }];
+    if (startedAtMs !== undefined) options.startTime = startedAtMs;
     const tracer = this.#current() ?? trace.getTracer('holdfast');
-    return new RecordedSpan(tracer.startSpan(name, options, around), parent !== 'active');
+    const span = tracer.startSpan(name, options, around);
+    // The SDK copies attributes before its sampler decides. Without them a trace that is not sampled costs half as much.
+    if (span.isRecording()) span.setAttributes(attributes as OtelAttributes);
+    return new RecordedSpan(span, parent !== 'active');
   }
 
   /** Returns the tracer of the registered SDK. It is looked for again only when another provider was registered. */

@@ -1,0 +1,40 @@
+/**
+ * `npm run test:telemetry`: tasks whose first attempts fail go through a client, a server and a worker, which are processes of
+ * their own. It prints the traces of one task as trees, with the lines of the log that name it, and fails if a span's parent
+ * is missing or a task has not every span that it must have.
+ */
+import { programOptions } from '../../fixtures/program-options.ts';
+import { missingOf } from './expected-spans.ts';
+import { type EngineName, runTasks, type TelemetryOfTasks } from './run.ts';
+import { orphansOf, tracesOf, treeOf } from './trace-tree.ts';
+
+const { tasks: count, engine } = programOptions('test:telemetry', { tasks: 10, engine: '' });
+const engines = (engine === '' ? ['sqlite', 'aws'] : [engine]) as readonly EngineName[];
+
+function print({ ids, spans, lines }: TelemetryOfTasks): void {
+  const [id = ''] = ids;
+  for (const [i, traceId] of tracesOf(spans, id).entries()) {
+    console.log(`${i === 0 ? `task ${id}, trace` : 'later attempt, trace'} ${traceId}`);
+    for (const line of treeOf(spans, traceId)) console.log(`  ${line}`);
+  }
+  console.log('its lines:');
+  for (const { level, msg, task_id, ...fields } of lines)
+    if (task_id === id) console.log(`  ${level} ${msg} ${JSON.stringify(fields)}`);
+}
+
+let [spans, orphans, missing] = [0, 0, 0];
+for (const name of engines) {
+  console.log(`── ${name} ──`);
+  const telemetry = await runTasks(name, count);
+  print(telemetry);
+  const lost = orphansOf(telemetry.spans);
+  for (const span of lost) console.log('an orphan:', span);
+  const absent = telemetry.ids.flatMap((id) => missingOf(telemetry, id, name));
+  for (const line of absent) console.log(`missing: ${line}`);
+  spans += telemetry.spans.length;
+  orphans += lost.length;
+  missing += absent.length;
+  console.log(`${name}: spans=${telemetry.spans.length} orphans=${lost.length}`);
+}
+console.log(`telemetry: spans=${spans} orphans=${orphans}`);
+process.exitCode = spans > 0 && orphans === 0 && missing === 0 ? 0 : 1;
