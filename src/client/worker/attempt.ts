@@ -190,7 +190,11 @@ export class HandlerContext implements AttemptContext {
 
   get log(): Logger {
     if (this.#log === undefined) {
-      const fields = { ...logFields(this.#attempt), type: this.type, worker: this.#parts.workerName };
+      const fields = {
+        ...logFields(this.#attempt),
+        type: this.type,
+        worker: this.#parts.workerName || undefined,
+      };
       this.#log = withFields(this.#parts.log, fields);
     }
     return this.#log;

@@ -286,7 +286,8 @@ export class Attempts {
     attempt.onOver = () => over.abort();
     const traceparent = attempt.span?.traceparent || assignment.traceparent;
     const end = await runner.run({
-      assignment: { ...assignment, traceparent },
+      // The other process records no span of the attempt: its handler continues the one that this process records.
+      assignment: { ...assignment, traceparent, attemptTraceparent: traceparent },
       type: name,
       signal: attempt.signal,
       stopping: attempt.stoppingSignal,

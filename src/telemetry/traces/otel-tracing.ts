@@ -37,7 +37,7 @@ function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {
 }
 
 /** Returns the remote span that a traceparent names; undefined if it is empty or malformed. */
-function remoteSpan(traceparent: string): SpanContext | undefined {
+export function remoteSpan(traceparent: string): SpanContext | undefined {
   if (traceparent === '' || traceparentRule(traceparent) !== undefined) return undefined;
   const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };

@@ -7,9 +7,10 @@ import { connect } from '../../../src/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import { startExporting } from '../../../src/telemetry/traces/start-exporting.ts';
-import { render } from './contract.ts';
+import { render, renderInPython } from './contract.ts';
 
 const count = Number(process.argv[2]);
+const type = process.argv[3] === 'python' ? renderInPython : render;
 const clock = systemClock();
 const own = { clock, log: silentLog, serviceName: 'program', version: '1' };
 const exporting = await startExporting({ ...own, env: process.env });
@@ -18,7 +19,7 @@ const tracer = trace.getTracer('program');
 const tasks = await Promise.all(
   Array.from({ length: count }, (_, document) =>
     tracer.startActiveSpan('request', async (span) => {
-      const task = await client.submit(render, { document });
+      const task = await client.submit(type, { document });
       span.end();
       return task;
     }),

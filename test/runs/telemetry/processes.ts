@@ -17,6 +17,7 @@ export interface RunningProcess {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
+export type EndableProcess = Pick<RunningProcess, 'end'>;
 
 function start(args: readonly string[], env: Environment): ChildProcess {
   return spawn(process.execPath, ['--import', tied, ...args], {
@@ -47,6 +48,21 @@ export async function startVerb(args: readonly string[], env: Environment): Prom
         .map((line) => JSON.parse(line) as Line),
     async end() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      await gone;
+    },
+  };
+}
+
+/** Starts the worker in Python, which ends when its input ends. */
+export function startPython(python: string, env: Environment): EndableProcess {
+  const child = spawn(python, [new URL('./python_worker.py', import.meta.url).pathname], {
+    env: { ...process.env, GRPC_VERBOSITY: 'NONE', ...env },
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  const gone = once(child, 'exit');
+  return {
+    async end() {
+      child.stdin.end();
       await gone;
     },
   };

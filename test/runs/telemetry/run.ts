@@ -6,10 +6,13 @@ import { initAws } from '../../../src/cli/aws/init.ts';
 import { otlpReceiver, type ReceivedSpan } from '../../fixtures/otlp-receiver.ts';
 import { startDynoxide } from '../../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../../stand-ins/fauxqs.ts';
-import { queue } from './contract.ts';
-import { type Line, type RunningProcess, runProgram, startVerb } from './processes.ts';
+import { pythonClient } from '../python/client.ts';
+import { pythonQueue, queue, renderInPython } from './contract.ts';
+import { type EndableProcess, type Line, runProgram, startPython, startVerb } from './processes.ts';
 
 export type EngineName = 'sqlite' | 'aws';
+/** The worker that runs the tasks: `holdfast worker`, or a program in Python that shares no code with the SDK. */
+export type WorkerName = 'sdk' | 'python';
 
 export interface TelemetryOfTasks {
   readonly ids: readonly string[];
@@ -40,7 +43,13 @@ async function onAws(): Promise<Store> {
   Object.assign(process.env, credentials);
   const endpoints = { endpointDynamodb: table.endpoint, endpointSqs: queues.endpoint };
   const store = { table: 'telemetry', region: 'eu-central-1', ...endpoints };
-  await initAws({ store, tenant: 'default', queues: [queue], priorities: undefined, check: false });
+  await initAws({
+    store,
+    tenant: 'default',
+    queues: [queue, pythonQueue],
+    priorities: undefined,
+    check: false,
+  });
   return {
     args: [],
     env: {
@@ -58,20 +67,47 @@ async function onAws(): Promise<Store> {
 const module = new URL('./worker-module.ts', import.meta.url).pathname;
 const client = new URL('./client-process.ts', import.meta.url).pathname;
 
-export async function runTasks(engine: EngineName, count: number): Promise<TelemetryOfTasks> {
+const openTelemetry = '1.45.0';
+const pythonPackages = {
+  name: `-otel-${openTelemetry}`,
+  packages: ['opentelemetry-sdk', 'opentelemetry-exporter-otlp-proto-http'].map(
+    (one) => `${one}==${openTelemetry}`,
+  ),
+};
+
+interface StartedWorker extends EndableProcess {
+  lines(): readonly Line[];
+}
+
+async function startWorker(
+  worker: WorkerName,
+  port: unknown,
+  env: Readonly<Record<string, string>>,
+): Promise<StartedWorker> {
+  if (worker === 'sdk') return startVerb(['worker', module], env);
+  const { python, environment } = pythonClient(pythonPackages);
+  const own = { ADDRESS: `127.0.0.1:${port}`, QUEUE: pythonQueue, TYPE: renderInPython.name };
+  return { ...startPython(python, { ...environment, ...env, ...own }), lines: () => [] };
+}
+
+export async function runTasks(
+  engine: EngineName,
+  workerName: WorkerName,
+  count: number,
+): Promise<TelemetryOfTasks> {
   await using receiver = await otlpReceiver();
   const store = engine === 'aws' ? await onAws() : onSqlite();
   const exporting = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, HOLDFAST_LOG: 'info' };
-  const running: RunningProcess[] = [];
+  const running: EndableProcess[] = [];
   try {
     const serve = ['serve', ...store.args, '--port', '0', '--http-port', '0', '--plaintext'];
     const server = await startVerb(serve, { ...store.env, ...exporting });
     running.push(server);
     const url = `holdfast+plaintext://127.0.0.1:${server.startReport.grpcPort}`;
     const own = { ...exporting, HOLDFAST_URL: url };
-    const worker = await startVerb(['worker', module], own);
+    const worker = await startWorker(workerName, server.startReport.grpcPort, own);
     running.push(worker);
-    const ids = JSON.parse(await runProgram([client, String(count)], own)) as string[];
+    const ids = JSON.parse(await runProgram([client, String(count), workerName], own)) as string[];
     // A process sends its last spans when it ends.
     await worker.end();
     await server.end();
