@@ -20,11 +20,14 @@ import {
   metricsTenantsOption,
   metricsText,
 } from '../metrics-options.ts';
+import { startTelemetry } from '../start-telemetry.ts';
 import { endWithin, untilStopped } from '../stop.ts';
 import { defaultPorts, port } from '../text/numbers.ts';
 
 /** The time in ms that Node may need to end the process. */
 const exitMs = 100;
+/** How long a stopping server waits for the collector to take its last spans, in ms. */
+const lastSpansMs = 300;
 
 export function addServe(program: Command, globals: Globals): void {
   program
@@ -78,6 +81,7 @@ export function addServe(program: Command, globals: Globals): void {
       const log = defaultLog();
       const clock = systemClock();
       const metrics = await metricsOf(options, { clock, log, serviceName: 'holdfast-server' });
+      const telemetry = await startTelemetry('holdfast-server', { clock, log });
       const serving = await serve({
         store: shared ?? options.store,
         grpc: { host, port: options.port, ...security },
@@ -86,6 +90,7 @@ export function addServe(program: Command, globals: Globals): void {
         clock,
         log,
         metrics,
+        tracing: telemetry.tracing,
         onFatal: (error: HoldfastError) => {
           log.error({ err: error }, 'the store failed; the server ends');
           process.exit(exitCodes.failed);
@@ -108,7 +113,7 @@ export function addServe(program: Command, globals: Globals): void {
       );
       endWithin(timing.serverStopMs - exitMs);
       await serving.close();
-      await metrics?.stop();
+      await Promise.all([metrics?.stop(), telemetry.stop(lastSpansMs)]);
       clearInterval(keepAlive);
     });
 }

@@ -64,9 +64,9 @@ export const mutants: readonly Mutant[] = [
     restatedBy: ['runningTaskKeepsItsMessage'],
     edits: [
       {
-        find: 'const outcomes = await context.store.append(round.changes);',
+        find: 'const outcomes = await (spans === undefined ? write() : spans.commit(write));',
         replace: `await context.broker.delete(round.settlements.map((one) => one.lease.receiptHandle));
-          const outcomes = await context.store.append(round.changes);`,
+          const outcomes = await (spans === undefined ? write() : spans.commit(write));`,
       },
     ],
   },
@@ -75,9 +75,9 @@ export const mutants: readonly Mutant[] = [
     file: settle,
     edits: [
       {
-        find: 'results[one.index] = { error: itemError(rejectionError(one.lease.id, decision.rejection)) };',
+        find: 'results[one.index] = refused(context, one, rejectionError(one.lease.id, decision.rejection));',
         replace: `context.background('delivery', context.broker.delete([one.lease.receiptHandle]));
-          results[one.index] = { error: itemError(rejectionError(one.lease.id, decision.rejection)) };`,
+          results[one.index] = refused(context, one, rejectionError(one.lease.id, decision.rejection));`,
       },
     ],
   },

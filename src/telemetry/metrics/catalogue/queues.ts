@@ -78,6 +78,7 @@ export const queueMetrics = {
         'expire_leases',
         'membership',
         'settings',
+        'unserved',
         'workers',
       ],
     },
