@@ -81,7 +81,7 @@ function measureSteps(): void {
 console.log('no SDK is registered');
 measureSteps();
 const exporting = await startExporting({
-  ...{ clock, log: silentLog, serviceName: 'bench', version: '1' },
+  ...{ clock, log: silentLog, process: { 'service.name': 'bench' } },
   env: {
     OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
     OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',

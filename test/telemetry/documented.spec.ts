@@ -14,9 +14,13 @@ const page = read('docs/telemetry.md');
 const firstCells = page.split('\n').flatMap((line) => /^\| (`[^|]+)\|/.exec(line)?.[1] ?? []);
 const named = new Set(firstCells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name)));
 
-it('docs/telemetry.md names every environment variable that the command reads, and no other', () => {
-  const source = read('src/telemetry/traces/export-settings.ts');
-  const variables = new Set([...source.matchAll(/OTEL_[A-Z_]+/g)].map(([name]) => name));
+it('docs/telemetry.md and docs/metrics.md name every environment variable of OpenTelemetry that the command reads', () => {
+  const sources = ['otlp/environment', 'traces/export-settings', 'metrics/otlp/otlp-settings'];
+  const source = sources.map((file) => read(`src/telemetry/${file}.ts`)).join('');
+  const every = new Set([...source.matchAll(/OTEL_[A-Z_]+/g)].map(([name]) => name));
+  const ofMetrics = [...every].filter((name) => name.includes('METRIC'));
+  for (const name of ofMetrics) expect(read('docs/metrics.md')).toContain(name);
+  const variables = every.difference(new Set(ofMetrics));
   const protocols = [...variables].filter((name) => name.endsWith('_PROTOCOL'));
   expect([...named].filter((name) => name?.startsWith('OTEL_')).toSorted()).toEqual(
     [...variables].filter((name) => !protocols.includes(name)).toSorted(),

@@ -2,7 +2,8 @@ import { context, trace } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connect, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
-import { ExportLog } from '../../src/telemetry/traces/export-log.ts';
+import { CollectorLog } from '../../src/telemetry/otlp/collector-log.ts';
+import { processAttributes } from '../../src/telemetry/otlp/environment.ts';
 import { exportSettings } from '../../src/telemetry/traces/export-settings.ts';
 import { type Exporting, startExporting } from '../../src/telemetry/traces/start-exporting.ts';
 import { virtualClock } from '../../src/testing/virtual-clock.ts';
@@ -19,7 +20,8 @@ afterEach(async () => {
 
 async function start(env: Readonly<Record<string, string>>) {
   const log = recordingLog();
-  const own = { clock: systemClock(), log, serviceName: 'holdfast-test', version: '1.2.3' };
+  const service = { name: 'holdfast-test', version: '1.2.3', instanceId: 'one' };
+  const own = { clock: systemClock(), log, process: processAttributes(env, service) };
   running = await startExporting({ ...own, env: { OTEL_BSP_SCHEDULE_DELAY: '10', ...env } });
   return log;
 }
@@ -41,7 +43,7 @@ describe('a process that exports traces', () => {
     expect(attempt?.resource).toEqual({
       'service.name': 'holdfast-test',
       'service.version': '1.2.3',
-      'service.instance.id': expect.any(String),
+      'service.instance.id': 'one',
       'deployment.environment.name': 'staging',
     });
   });
@@ -136,7 +138,7 @@ describe('a collector', () => {
 it('lost spans are logged at once, and then in one line a minute', async () => {
   const clock = virtualClock();
   const log = recordingLog();
-  const exportLog = new ExportLog(clock, log);
+  const exportLog = new CollectorLog(clock, log, 'traces');
   exportLog.failed(3, new Error('refused'));
   for (let i = 0; i < 100; i++) exportLog.dropped(2);
   expect(log.lines.map(({ lost_spans, error }) => [lost_spans, error])).toEqual([[3, 'refused']]);

@@ -23,9 +23,6 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 endWithParent();
 
-/** How long this process waits for the collector to take its last spans, in ms. */
-const lastSpansMs = 300;
-
 function report(message: AloneReport): void {
   if (process.connected) process.send?.(message);
 }
@@ -33,7 +30,7 @@ function report(message: AloneReport): void {
 /** Sends the last report, and ends this process once it is sent, whatever the user's module still holds. */
 function end(message: AloneReport): void {
   const exit = (code: number): void => {
-    const sent = telemetry?.stop(lastSpansMs) ?? Promise.resolve();
+    const sent = telemetry?.stop() ?? Promise.resolve();
     void sent.finally(() => process.exit(code));
   };
   if (process.connected) process.send?.(message, () => exit(0));
@@ -56,7 +53,7 @@ try {
   const worker = await loadWorker(process.argv[2] as string);
   // The user's module may have unreferenced the channel, and this process would end before its handler is called.
   process.channel?.ref();
-  telemetry = await startTelemetry('holdfast-worker', { clock, log });
+  telemetry = await startTelemetry({ clock, log, serviceName: 'holdfast-worker' });
   const { tracing } = telemetry;
   const { submitChild } = createClient(transport, { clock, log, tracing });
   const attempts = new Attempts(clock, worker.handlers, worker.use, {

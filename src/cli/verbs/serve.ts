@@ -15,7 +15,6 @@ import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import {
   metricsHostOption,
-  metricsOf,
   metricsPortOption,
   metricsTenantsOption,
   metricsText,
@@ -26,8 +25,6 @@ import { defaultPorts, port } from '../text/numbers.ts';
 
 /** The time in ms that Node may need to end the process. */
 const exitMs = 100;
-/** How long a stopping server waits for the collector to take its last spans, in ms. */
-const lastSpansMs = 300;
 
 export function addServe(program: Command, globals: Globals): void {
   program
@@ -80,8 +77,10 @@ export function addServe(program: Command, globals: Globals): void {
       ]);
       const log = defaultLog();
       const clock = systemClock();
-      const metrics = await metricsOf(options, { clock, log, serviceName: 'holdfast-server' });
-      const telemetry = await startTelemetry('holdfast-server', { clock, log });
+      const telemetry = await startTelemetry({
+        ...{ clock, log, serviceName: 'holdfast-server', metrics: options },
+      });
+      const { metrics, tracing } = telemetry;
       const serving = await serve({
         store: shared ?? options.store,
         grpc: { host, port: options.port, ...security },
@@ -90,7 +89,7 @@ export function addServe(program: Command, globals: Globals): void {
         clock,
         log,
         metrics,
-        tracing: telemetry.tracing,
+        tracing,
         onFatal: (error: HoldfastError) => {
           log.error({ err: error }, 'the store failed; the server ends');
           process.exit(exitCodes.failed);
@@ -113,7 +112,7 @@ export function addServe(program: Command, globals: Globals): void {
       );
       endWithin(timing.serverStopMs - exitMs);
       await serving.close();
-      await Promise.all([metrics?.stop(), telemetry.stop(lastSpansMs)]);
+      await telemetry.stop();
       clearInterval(keepAlive);
     });
 }

@@ -19,15 +19,12 @@ import {
 } from '../aws/options.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { metricsHostOption, metricsOf, metricsPortOption, metricsText } from '../metrics-options.ts';
+import { metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';
 import { findModule } from '../module/find.ts';
 import { loadWorker } from '../module/load.ts';
 import { startTelemetry } from '../start-telemetry.ts';
 import { untilStopped } from '../stop.ts';
 import { drainOption } from '../text/durations.ts';
-
-/** How long a stopping worker waits for the collector to take its last spans, in ms. */
-const lastSpansMs = 300;
 
 /** The source of a worker's tasks: a server, or a table and its queues on AWS. */
 interface TaskSource {
@@ -65,13 +62,15 @@ export function addWorker(program: Command, globals: Globals): void {
       ]);
       const log = defaultLog();
       const clock = systemClock();
-      const metrics = await metricsOf(options, { clock, log, serviceName: 'holdfast-worker' });
       // After the module, so that an SDK that it registers stays the process's.
-      const telemetry = await startTelemetry('holdfast-worker', { clock, log });
+      const telemetry = await startTelemetry({
+        ...{ clock, log, serviceName: 'holdfast-worker', metrics: options },
+      });
+      const { metrics, tracing } = telemetry;
       const { client, close } =
         shared === undefined
           ? await fromServer(url, metrics)
-          : await fromTable(shared, worker.queues, metrics, telemetry.tracing);
+          : await fromTable(shared, worker.queues, metrics, tracing);
       const running = await client.work(withAloneRunner(worker, aloneProcesses(file)));
       // A caller may send the signal as soon as it has read the line below.
       const stopped = untilStopped(options.drain + timing.drainEndMs);
@@ -90,7 +89,7 @@ export function addWorker(program: Command, globals: Globals): void {
         process.exitCode = exitCodes.ok;
       } finally {
         await close();
-        await Promise.all([metrics?.stop(), telemetry.stop(lastSpansMs)]);
+        await telemetry.stop();
       }
     });
 }

@@ -1,5 +1,5 @@
 import type { BatchSpanProcessor, ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
-import type { ExportLog } from './export-log.ts';
+import type { CollectorLog } from '../otlp/collector-log.ts';
 
 /**
  * Passes ended spans to a processor that sends them in batches, and counts those that are not sent yet, also while a request
@@ -7,14 +7,14 @@ import type { ExportLog } from './export-log.ts';
  */
 export class BoundedProcessor implements SpanProcessor {
   readonly #most: number;
-  readonly #log: ExportLog;
+  readonly #log: CollectorLog;
   readonly #inner: BatchSpanProcessor;
   #unsent = 0;
 
   /** `make` makes the inner processor, with its exporter wrapped by the function that it is given. */
   constructor(
     most: number,
-    log: ExportLog,
+    log: CollectorLog,
     make: (counted: (exporter: SpanExporter) => SpanExporter) => BatchSpanProcessor,
   ) {
     this.#most = most;

@@ -2,14 +2,10 @@ import { context, trace } from '@opentelemetry/api';
 import { isInstance, messageOf, readProperty } from '../../core/untrusted.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
+import { CollectorLog } from '../otlp/collector-log.ts';
+import type { Environment } from '../otlp/environment.ts';
 import { BoundedProcessor } from './bounded-processor.ts';
-import { ExportLog } from './export-log.ts';
-import {
-  type Environment,
-  type ExportSettings,
-  exportSettings,
-  resourceAttributes,
-} from './export-settings.ts';
+import { type ExportSettings, exportSettings } from './export-settings.ts';
 import { samplerOf } from './sampler.ts';
 
 /** The packages by which a process exports its traces. A program that exports none needs none of them. */
@@ -24,9 +20,8 @@ export interface ExportingOptions {
   readonly env: Environment;
   readonly clock: Clock;
   readonly log: Log;
-  /** The `service.name` of the process, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES name another. */
-  readonly serviceName: string;
-  readonly version: string;
+  /** The attributes by which the process names itself (`processAttributes`). */
+  readonly process: Readonly<Record<string, string>>;
 }
 
 export interface Exporting {
@@ -59,7 +54,7 @@ export async function startExporting(options: ExportingOptions): Promise<Exporti
 }
 
 async function register(options: ExportingOptions, settings: ExportSettings): Promise<Exporting> {
-  const { clock, log, serviceName, version } = options;
+  const { clock, log } = options;
   const [sdk, resources, hooks, { OTLPTraceExporter }] = await Promise.all([
     import('@opentelemetry/sdk-trace'),
     import('@opentelemetry/resources'),
@@ -67,14 +62,8 @@ async function register(options: ExportingOptions, settings: ExportSettings): Pr
     import('@opentelemetry/exporter-trace-otlp-proto'),
   ]);
   const { url, delayMs, queuedSpans, batchSpans, timeoutMs, ignored } = settings;
-  const exportLog = new ExportLog(clock, log);
-  // No detector of the SDK runs: they would put the command line and the ids of the machine on every span.
-  const resource = resources.resourceFromAttributes({
-    'service.name': serviceName,
-    'service.version': version,
-    'service.instance.id': clock.uuid(),
-    ...resourceAttributes(options.env),
-  });
+  const exportLog = new CollectorLog(clock, log, 'traces');
+  const resource = resources.resourceFromAttributes(options.process);
   const processor = new BoundedProcessor(queuedSpans, exportLog, (exportLogged) => {
     const exporter = exportLogged(new OTLPTraceExporter({ url, timeoutMillis: timeoutMs }));
     return new sdk.BatchSpanProcessor({

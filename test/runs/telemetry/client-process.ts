@@ -6,14 +6,16 @@ import { trace } from '@opentelemetry/api';
 import { connect } from '../../../src/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
+import { processAttributes } from '../../../src/telemetry/otlp/environment.ts';
 import { startExporting } from '../../../src/telemetry/traces/start-exporting.ts';
 import { render, renderInPython } from './contract.ts';
 
 const count = Number(process.argv[2]);
 const type = process.argv[3] === 'python' ? renderInPython : render;
 const clock = systemClock();
-const own = { clock, log: silentLog, serviceName: 'program', version: '1' };
-const exporting = await startExporting({ ...own, env: process.env });
+const { env } = process;
+const named = processAttributes(env, { name: 'program', version: '1', instanceId: '1' });
+const exporting = await startExporting({ env, clock, log: silentLog, process: named });
 const client = connect(undefined, { plaintext: true });
 const tracer = trace.getTracer('program');
 const tasks = await Promise.all(
