@@ -1,10 +1,11 @@
 /**
  * `npm run test:telemetry`: tasks whose first attempts fail go through a client, a server and a worker, which are processes of
- * their own. It prints the traces of one task as trees, with the lines of the log that name it, and fails if a span's parent
- * is missing or a task has not every span that it must have.
+ * their own. It prints the traces of one task as trees, with the lines of the log that name it and the metrics of all tasks, and
+ * fails if a span's parent is missing, a task has not every span that it must have, or the metrics miss a task's end.
  */
 import { programOptions } from '../../fixtures/program-options.ts';
 import { missingOf } from './expected-spans.ts';
+import { metricLines, missingMetrics } from './metrics-of-run.ts';
 import { type EngineName, runTasks, type TelemetryOfTasks, type WorkerName } from './run.ts';
 import { orphansOf, tracesOf, treeOf } from './trace-tree.ts';
 
@@ -16,7 +17,7 @@ const {
 const engines = (engine === '' ? ['sqlite', 'aws'] : [engine]) as readonly EngineName[];
 const workers = (worker === '' ? ['sdk', 'python'] : [worker]) as readonly WorkerName[];
 
-function print({ ids, spans, lines }: TelemetryOfTasks): void {
+function print({ ids, spans, lines, metrics }: TelemetryOfTasks): void {
   const [id = ''] = ids;
   for (const [i, traceId] of tracesOf(spans, id).entries()) {
     console.log(`${i === 0 ? `task ${id}, trace` : 'later attempt, trace'} ${traceId}`);
@@ -25,6 +26,8 @@ function print({ ids, spans, lines }: TelemetryOfTasks): void {
   if (lines.some(({ task_id }) => task_id === id)) console.log('its lines:');
   for (const { level, msg, task_id, ...fields } of lines)
     if (task_id === id) console.log(`  ${level} ${msg} ${JSON.stringify(fields)}`);
+  console.log('the metrics of all tasks:');
+  for (const line of metricLines({ metrics })) console.log(`  ${line}`);
 }
 
 let [spans, orphans, missing] = [0, 0, 0];
@@ -35,7 +38,8 @@ for (const [name, one] of runs) {
   print(telemetry);
   const lost = orphansOf(telemetry.spans);
   for (const span of lost) console.log('an orphan:', span);
-  const absent = telemetry.ids.flatMap((id) => missingOf(telemetry, id, name, one));
+  const ofTasks = telemetry.ids.flatMap((id) => missingOf(telemetry, id, name, one));
+  const absent = [...ofTasks, ...missingMetrics(telemetry)];
   for (const line of absent) console.log(`missing: ${line}`);
   spans += telemetry.spans.length;
   orphans += lost.length;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initAws } from '../../../src/cli/aws/init.ts';
+import type { ReceivedMetrics } from '../../fixtures/otlp-metrics.ts';
 import { otlpReceiver, type ReceivedSpan } from '../../fixtures/otlp-receiver.ts';
 import { startDynoxide } from '../../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../../stand-ins/fauxqs.ts';
@@ -19,6 +20,8 @@ export interface TelemetryOfTasks {
   readonly spans: readonly ReceivedSpan[];
   /** The lines of the server's and the worker's log. */
   readonly lines: readonly Line[];
+  /** The metrics of the server and of a worker of the SDK, an entry for each request. */
+  readonly metrics: readonly ReceivedMetrics[];
 }
 
 interface Store {
@@ -97,7 +100,11 @@ export async function runTasks(
 ): Promise<TelemetryOfTasks> {
   await using receiver = await otlpReceiver();
   const store = engine === 'aws' ? await onAws() : onSqlite();
-  const exporting = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, HOLDFAST_LOG: 'info' };
+  const exporting = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+    OTEL_METRIC_EXPORT_INTERVAL: '1000',
+    HOLDFAST_LOG: 'info',
+  };
   const running: EndableProcess[] = [];
   try {
     const serve = ['serve', ...store.args, '--port', '0', '--http-port', '0', '--plaintext'];
@@ -111,7 +118,8 @@ export async function runTasks(
     // A process sends its last spans when it ends.
     await worker.end();
     await server.end();
-    return { ids, spans: [...receiver.spans], lines: [...server.lines(), ...worker.lines()] };
+    const { spans, metrics } = receiver;
+    return { ids, spans: [...spans], lines: [...server.lines(), ...worker.lines()], metrics: [...metrics] };
   } finally {
     await Promise.all(running.map((one) => one.end()));
     await store.close();
