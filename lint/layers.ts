@@ -29,8 +29,8 @@ export const layers: readonly Layer[] = [
   },
   {
     folder: 'telemetry',
-    may: ['core', 'ports'],
-    message: 'telemetry wraps the ports: it may import core and ports only.',
+    may: ['core', 'ports', 'platform'],
+    message: 'telemetry wraps the ports: it may import core, ports and platform only.',
   },
   { folder: 'platform', may: ['core', 'ports'], message: 'platform may import core and ports only.' },
   {
@@ -55,8 +55,12 @@ export const layers: readonly Layer[] = [
   },
   {
     folder: 'client',
-    may: ['core', 'tls', 'ports/clock.ts', 'ports/metrics.ts', 'rpc/gen'],
-    message: 'client may import core, tls, ports/clock.ts, ports/metrics.ts and rpc/gen only.',
+    may: [
+      ...['core', 'tls', 'rpc/gen'],
+      ...['ports/clock.ts', 'ports/metrics.ts', 'ports/tracing.ts', 'ports/trace-names.ts'],
+    ],
+    message:
+      'client may import core, tls, the ports clock, metrics, tracing and trace-names, and rpc/gen only.',
   },
   {
     folder: 'tls',

@@ -1,9 +1,7 @@
-/** The options by which a verb shows its metrics, and their start. */
+/** The options by which a verb shows its metrics. */
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { name } from '../core/rules.ts';
 import type { ProcessMetrics } from '../node/metrics/start-metrics.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Log } from '../ports/log.ts';
 import { port } from './text/numbers.ts';
 
 export interface MetricsFlags {
@@ -38,33 +36,6 @@ function tenantNames(text: string): readonly string[] {
   if (wrong !== undefined || names.length > mostTenants)
     throw new InvalidArgumentError(`Write at most ${mostTenants} names of tenants, separated by commas.`);
   return names;
-}
-
-/**
- * Starts the metrics of this process if an option asks for them, or if the environment names an endpoint of OTLP. Otherwise
- * nothing of them is loaded.
- *
- * @throws HoldfastError BAD_CONFIGURATION if the environment has a value that means nothing.
- */
-export async function metricsOf(
-  { metricsPort, metricsHost, metricsTenants }: MetricsFlags,
-  {
-    clock,
-    log,
-    serviceName,
-  }: {
-    readonly clock: Clock;
-    readonly log: Log;
-    readonly serviceName: 'holdfast-server' | 'holdfast-worker';
-  },
-): Promise<ProcessMetrics | undefined> {
-  const { otlpSettings } = await import('../telemetry/metrics/otlp/otlp-settings.ts');
-  const settings = otlpSettings(process.env);
-  if (metricsPort === undefined && settings === undefined) return undefined;
-  const { startMetrics } = await import('../node/metrics/start-metrics.ts');
-  const listen = metricsPort === undefined ? undefined : { host: metricsHost, port: metricsPort };
-  const otlp = settings === undefined ? undefined : { ...settings, serviceName };
-  return startMetrics({ clock, log, listen, otlp, tenants: metricsTenants });
 }
 
 /** Returns the line that says where the metrics are; empty if they are nowhere. */

@@ -6,6 +6,7 @@ import { requireValid, whole } from '../core/rules.ts';
 import { stateNumbers } from '../core/wire-numbers.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { WorkerMetrics } from '../ports/metrics.ts';
+import { noTracing, type Tracing } from '../ports/tracing.ts';
 import { TaskView } from '../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { Caller, closedError } from './calls.ts';
@@ -16,9 +17,10 @@ import { type Duration, durationMs } from './duration.ts';
 import { type Logger, neverThrowing, silent } from './log.ts';
 import { meteredTransport } from './metered-transport.ts';
 import { during, noPresence, type Presence } from './presence.ts';
-import { buildSubmission, type ParentTask } from './submit/build-submission.ts';
+import { buildSubmission, type OutboundSubmission, type ParentTask } from './submit/build-submission.ts';
 import type { Submit } from './submit/submit-call.ts';
 import type { SubmitOptions } from './submit/submit-options.ts';
+import { endingSpan, traceSubmission } from './submit/submit-span.ts';
 import { Submitter } from './submit/submitter.ts';
 import { type Trouble, troubleOf } from './tasks/explanation.ts';
 import { type ListRequest, listTasks } from './tasks/list-tasks.ts';
@@ -215,6 +217,8 @@ export interface ClientOptions {
    * claimed. Default: false.
    */
   readonly beginsAtOnce?: boolean | undefined;
+  /** Records the spans of submissions and attempts. Default: none are recorded. */
+  readonly tracing?: Tracing | undefined;
   /** Counts the operations that the program waits for; `connect` uses it to keep the Node.js process alive. */
   readonly presence?: Presence | undefined;
   /** Counts the calls and the attempts of this client. Default: nothing is counted. */
@@ -237,6 +241,7 @@ class TransportClient implements InnerClient {
   readonly #log: Logger;
   readonly #parts: HandleParts;
   readonly #presence: Presence;
+  readonly #tracing: Tracing;
   readonly #submitter: Submitter;
   readonly #workers = new Set<RunningWorker>();
   #closing: Promise<void> | undefined;
@@ -248,6 +253,7 @@ class TransportClient implements InnerClient {
     const retryForMs = durationMs(retryFor, 'retryFor');
     this.#transport = transport;
     this.#options = options;
+    this.#tracing = options.tracing ?? noTracing;
     this.#log = neverThrowing(options.log ?? silent);
     const onRetry = (error: HoldfastError): void => this.#logRetry(error, retryForMs);
     this.#submitter = new Submitter({ transport, clock, tenant, retryForMs, onRetry });
@@ -345,6 +351,7 @@ class TransportClient implements InnerClient {
       workerName,
       beginsAtOnce,
       metrics,
+      tracing: this.#tracing,
       submit: this.submitChild,
     });
     this.#workers.add(running);
@@ -388,9 +395,21 @@ class TransportClient implements InnerClient {
     parent: ParentTask | undefined,
   ): Promise<SubmittedTask<unknown>> {
     const built = buildSubmission(this.#parts.clock, task, input, options, parent);
-    const { queue, item } = built instanceof Promise ? await built : built;
-    const ok: SubmitOk = await this.#submitter.submit(queue, item);
+    const outbound = built instanceof Promise ? await built : built;
+    const ok: SubmitOk = this.#tracing.isOn
+      ? await this.#submitTraced(task.name, outbound, options.traceparent)
+      : await this.#submitter.submit(outbound.queue, outbound.item);
     return submittedTask(this.#parts, task, ok);
+  }
+
+  #submitTraced(
+    type: string,
+    outbound: OutboundSubmission,
+    traceparent: string | undefined,
+  ): Promise<SubmitOk> {
+    const { submission, span } = traceSubmission(this.#tracing, type, outbound, traceparent);
+    const submitted = this.#submitter.submit(submission.queue, submission.item);
+    return span === undefined ? submitted : endingSpan(span, submitted);
   }
 }
 

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { WorkerMetrics } from '../ports/metrics.ts';
+import type { Tracing } from '../ports/tracing.ts';
 import { type Client, createClient } from './client.ts';
 import type { Duration } from './duration.ts';
 import type { ClientTls } from './grpc/tls.ts';
@@ -49,6 +50,8 @@ export interface ConnectParts {
   readonly log: () => Logger;
   /** Counts the calls and the attempts of the clients. Default: nothing is counted. */
   readonly metrics?: WorkerMetrics | undefined;
+  /** Records the spans of the submissions and the attempts of the clients. */
+  readonly tracing: Tracing;
   /** Opens a node in this process for the URLs `file:…` and `memory:`. */
   readonly openEmbedded: (url: string) => Promise<Transport>;
 }
@@ -101,11 +104,11 @@ export function connector(parts: ConnectParts): Connect {
   return (url, options = {}) => {
     const target = resolveTarget(parts, url, options);
     const transport = new LazyTransport(() => open(parts, target));
-    const { clock, metrics, presence, workerName } = parts;
+    const { clock, metrics, presence, tracing, workerName } = parts;
     const { tenant, retryFor, log = parts.log() } = options;
     const beginsAtOnce = target.kind === 'embedded';
     return createClient(transport, {
-      ...{ clock, metrics, presence, workerName, tenant, retryFor, log, beginsAtOnce },
+      ...{ clock, metrics, presence, tracing, workerName, tenant, retryFor, log, beginsAtOnce },
     });
   };
 }

@@ -146,6 +146,13 @@ export interface Assignment {
    * an earlier assignment was never acknowledged, maybe because the handler ended its process at once.
    */
   readonly recordsBegin: boolean;
+  /**
+   * Only for a task of a sampled trace: the traceparent of the parent of this attempt's span. Absent: the attempt begins a
+   * new trace, which links to `traceparent`.
+   */
+  readonly attemptTraceparent?: string | undefined;
+  /** Only for a task of a sampled trace: how long it was ready before this claim, if the server knows it. */
+  readonly queuedMs?: number | undefined;
 }
 
 /**
@@ -184,6 +191,8 @@ export interface Settlement {
   readonly afterMs: number | undefined;
   /** For the outcome `released`: true if the handler had been called. */
   readonly begun: boolean;
+  /** The traceparent of the worker's span of this report. Absent: the attempt is in no sampled trace. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface HeartbeatItem {

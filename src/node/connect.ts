@@ -11,16 +11,19 @@ import { sharedNodes } from '../client/embedded.ts';
 import { systemClock } from '../platform/clock.ts';
 import { defaultLog } from '../platform/log.ts';
 import { processPresence } from '../platform/presence.ts';
+import { packageVersion } from '../platform/version.ts';
 import type { WorkerMetrics } from '../ports/metrics.ts';
+import { OtelTracing } from '../telemetry/traces/otel-tracing.ts';
 
 const clock = systemClock();
+const tracing = new OtelTracing(packageVersion);
 
 const openEmbedded = sharedNodes(async (url) => {
   const [{ openEmbedded: openNode }, { inProcess }] = await Promise.all([
     import('./node.ts'),
     import('./in-process.ts'),
   ]);
-  const node = await openNode(url);
+  const node = await openNode(url, { tracing });
   const transport = inProcess({ api: node.api, clock });
   return {
     transport,
@@ -38,6 +41,7 @@ const parts: ConnectParts = {
   cwd: () => process.cwd(),
   env: process.env,
   log: defaultLog,
+  tracing,
   openEmbedded,
 };
 

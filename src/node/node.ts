@@ -10,6 +10,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Engine } from '../ports/engine.ts';
 import { type Log, silentLog } from '../ports/log.ts';
 import type { NodeMetrics } from '../ports/metrics.ts';
+import type { Tracing } from '../ports/tracing.ts';
 import { createApi, type NodeApi } from '../rpc/api/create-api.ts';
 import { type ListeningServer, type ListenOptions, listen } from '../rpc/server/listen.ts';
 import type { DutyOptions } from '../runtime/nodes/duties.ts';
@@ -56,6 +57,8 @@ export interface NodeOptions {
   readonly duties?: DutyOptions | undefined;
   /** Counts the work of the node. Default: nothing is counted. */
   readonly metrics?: NodeMetrics | undefined;
+  /** Records the spans of the node. Default: none are recorded. */
+  readonly tracing?: Tracing | undefined;
   /** Called once with the settings of the queues, before the node serves its first call. */
   readonly onQueueSettings?: ((settings: QueueSettings) => void) | undefined;
 }
@@ -65,8 +68,10 @@ export async function startNode({ engine, clock, log, ...rest }: NodeOptions): P
   const node = rest.node ?? `${hostname()}/${process.pid}`;
   const createQueues = rest.createQueues ?? true;
   const mayLease = (): boolean => rest.duties?.fitness?.().fit ?? true;
-  const { metrics } = rest;
-  const running = await createService({ ...engine, node, clock, log, metrics, createQueues, mayLease });
+  const { metrics, tracing } = rest;
+  const running = await createService({
+    ...{ ...engine, node, clock, log, metrics, tracing, createQueues, mayLease },
+  });
   rest.onQueueSettings?.(running.context.queues);
   const runtime = startRuntime(running, { version: packageVersion(), ...rest.duties });
   const api = createApi({ service: running.service, clock, log, node, metrics });
@@ -119,9 +124,7 @@ async function startOn(
   {
     metrics,
     ...options
-  }: {
-    readonly log: Log;
-    readonly node?: string | undefined;
+  }: Pick<NodeOptions, 'log' | 'node' | 'tracing'> & {
     readonly duties?: DutyOptions;
     readonly metrics?: ProcessMetrics | undefined;
   },
@@ -139,9 +142,12 @@ async function startOn(
 }
 
 /** Opens a node in the caller's own process, for `connect("file:…")` and `connect("memory:")`. */
-export async function openEmbedded(url: string, log: Log = silentLog): Promise<HoldfastNode> {
+export async function openEmbedded(
+  url: string,
+  { log = silentLog, tracing }: Partial<Pick<NodeOptions, 'log' | 'tracing'>> = {},
+): Promise<HoldfastNode> {
   const clock = systemClock();
-  return startNode({ engine: await openEngine(url, { clock, log }), clock, log });
+  return startNode({ engine: await openEngine(url, { clock, log }), clock, log, tracing });
 }
 
 /**
@@ -152,9 +158,9 @@ export async function openWorkerNode(
   store: AwsStore,
   options: StoreOptions & { readonly metrics?: ProcessMetrics | undefined },
 ): Promise<{ readonly node: HoldfastNode; readonly clock: Clock }> {
-  const { log, metrics } = options;
+  const { log, metrics, tracing } = options;
   const opened = await openStore(store, { ...options, requests: metrics?.node });
-  const node = await startOn(opened, { log, metrics, duties: { takesPart: false } });
+  const node = await startOn(opened, { log, metrics, tracing, duties: { takesPart: false } });
   return { node, clock: opened.clock };
 }
 
@@ -165,6 +171,8 @@ export interface ServeOptions extends Omit<ListenOptions, 'api'> {
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
   /** The metrics of the process. Default: nothing is counted. */
   readonly metrics?: ProcessMetrics | undefined;
+  /** Records the spans of the server. Default: none are recorded. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface RunningServer {
@@ -188,12 +196,15 @@ export async function serve({
   node: name,
   onFatal,
   metrics,
+  tracing,
   ...options
 }: ServeOptions): Promise<RunningServer> {
   const { log } = options;
-  const opened = await openStore(store, { clock: options.clock, log, onFatal, requests: metrics?.node });
+  const opened = await openStore(store, {
+    ...{ clock: options.clock, log, tracing, onFatal, requests: metrics?.node },
+  });
   const { clock, corrected } = opened;
-  const node = await startOn(opened, { log, node: name, metrics });
+  const node = await startOn(opened, { log, node: name, metrics, tracing });
   if ('tls' in options.grpc) metrics?.addSource(certificateExpiry('server', options.grpc.tls, clock));
   let listening: ListeningServer;
   try {

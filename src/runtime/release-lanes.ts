@@ -1,5 +1,6 @@
 /** Frees the lanes that dead tasks of a queue hold, after an operator has set the queue's `onDead` to `release`. */
 import { type QueueRef, queueKey } from '../core/queue-ref.ts';
+import { taskFields } from '../ports/task-fields.ts';
 import type { Snapshot } from '../ports/task-store.ts';
 import type { LaneRelease } from '../service/admin/queue-settings.ts';
 import { commitCommand } from '../service/commit.ts';
@@ -105,12 +106,9 @@ export class LaneReleaser {
       const result = await commitCommand(this.#context, holder, { kind: 'releaseLane', actor });
       if (result.kind === 'done' && result.events.length > 0) scan.freed++;
     } catch (err) {
-      const { queue, tenant } = holder.submission.scope;
-      if (!scan.hasFailures)
-        this.#context.log.warn(
-          { err, task_id: holder.id, queue, tenant },
-          'could not free a lane; trying again',
-        );
+      const { tenant } = holder.submission.scope;
+      const fields = { err, tenant, ...taskFields(holder) };
+      if (!scan.hasFailures) this.#context.log.warn(fields, 'could not free a lane; trying again');
       scan.hasFailures = true;
     }
   }

@@ -10,6 +10,7 @@ import { observeNode } from './observe/observe-node.ts';
 import { QueueBackoff, reconcile } from './reconcile.ts';
 import { LaneReleaser } from './release-lanes.ts';
 import { Sweeper } from './sweep.ts';
+import { UnservedLog } from './unserved-log.ts';
 import { within } from './within.ts';
 
 export interface Runtime {
@@ -31,6 +32,7 @@ const expireLeasesMs = 500;
 const purgeMs = 60_000;
 const purgeBatch = 1_000;
 const settingsMs = 5_000;
+const unservedMs = 60_000;
 const stuckMs = 60_000;
 const acknowledgedPollMs = 5;
 
@@ -68,6 +70,7 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
   if (options.takesPart !== false) {
     const remembered = { queueBackoff: new QueueBackoff(), failedTasks: new FailedTasks() };
     const laneReleaser = new LaneReleaser(context);
+    const unservedLog = new UnservedLog(context);
     loops.push(
       loop('reconcile', timing.reconcileMs, async (signal, alive) => {
         await membership?.firstBeatDone;
@@ -76,6 +79,10 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
       loop('release lanes', timing.sweepMs, async (signal) => {
         await membership?.firstBeatDone;
         return laneReleaser.round(signal, duties.reconciles);
+      }),
+      loop('unserved', unservedMs, async (signal) => {
+        await membership?.firstBeatDone;
+        return unservedLog.round(signal, duties.reconciles);
       }),
     );
   }

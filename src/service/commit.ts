@@ -3,6 +3,7 @@ import { decide } from '../core/task/decide.ts';
 import { type Facts, leaseExpiredAtMs } from '../core/task/decision.ts';
 import type { TaskEvent } from '../core/task/event.ts';
 import { type Head, isEnded, isReady } from '../core/task/head.ts';
+import { taskFields } from '../ports/task-fields.ts';
 import type { Snapshot, TaskId, Transition } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 import { publishDeathNotice } from './dead-letters.ts';
@@ -103,11 +104,12 @@ export function afterCommit(context: ServiceContext, snapshot: Snapshot): void {
 }
 
 /** Logs the death of a task by lost workers: no worker may be left that could log it. */
-function logWorkerLost({ log }: ServiceContext, { id, head, submission }: Snapshot): void {
-  const { type, scope } = submission;
+function logWorkerLost({ log }: ServiceContext, snapshot: Snapshot): void {
+  const { id, head, submission } = snapshot;
+  const { type } = submission;
   const { losses, lastError } = head;
   log.error(
-    { task_id: id, type, queue: scope.queue, losses, error: lastError },
+    { ...taskFields(snapshot), losses, error: lastError },
     `task ${id} (${type}) is dead: its workers were lost; once the cause is fixed, run it again: holdfast redrive ${id}`,
   );
 }

@@ -7,6 +7,7 @@ import type { NodeMetrics } from '../ports/metrics.ts';
 import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
+import type { Tracing } from '../ports/tracing.ts';
 import type { MissingQueueLog } from './admin/missing-queue-log.ts';
 import type { QueueSettings } from './admin/queue-settings.ts';
 import type { LeaseGrace } from './claim/lease-grace.ts';
@@ -41,6 +42,7 @@ export interface ServiceContext {
   readonly metrics?: NodeMetrics | undefined;
   readonly clock: Clock;
   readonly log: Log;
+  readonly tracing: Tracing;
   readonly changeFeed: ChangeFeed;
   readonly watchedTasks: WatchedTasks;
   readonly heldLeases: HeldLeases;

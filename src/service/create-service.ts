@@ -7,6 +7,7 @@ import type { NodeMetrics } from '../ports/metrics.ts';
 import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
+import { noTracing, type Tracing } from '../ports/tracing.ts';
 import * as admin from './admin/admin.ts';
 import { MissingQueueLog } from './admin/missing-queue-log.ts';
 import { QueueSettings } from './admin/queue-settings.ts';
@@ -57,6 +58,8 @@ export interface ServiceOptions {
   readonly log: Log;
   /** True if a queue is created at its first use; false if it must be configured beforehand. */
   readonly createQueues: boolean;
+  /** Records the spans of this node. Default: none are recorded. */
+  readonly tracing?: Tracing | undefined;
   /** Returns false while the node may give out no leases. Default: it always may. */
   readonly mayLease?: (() => boolean) | undefined;
 }
@@ -88,6 +91,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
   const context: ServiceContext = {
     ...options,
     mayLease: options.mayLease ?? (() => true),
+    tracing: options.tracing ?? noTracing,
     processId: options.clock.uuid(),
     queues,
     missingQueues: new MissingQueueLog(queues, log, options.clock),

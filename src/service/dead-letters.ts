@@ -1,3 +1,4 @@
+import { taskFields } from '../ports/task-fields.ts';
 import type { Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 import { messageOf } from './hand-over.ts';
@@ -12,7 +13,7 @@ export function publishDeathNotice(context: ServiceContext, snapshot: Snapshot):
 }
 
 async function publishNotice({ deadLetters, log }: ServiceContext, snapshot: Snapshot): Promise<void> {
-  const { id, head, submission } = snapshot;
+  const { head } = snapshot;
   let result: unknown;
   try {
     [result = true] = (await deadLetters?.publish([messageOf(snapshot, head.version, 'dead')])) ?? [];
@@ -20,6 +21,6 @@ async function publishNotice({ deadLetters, log }: ServiceContext, snapshot: Sna
     result = thrown;
   }
   if (result === true) return;
-  const fields = { err: result, task_id: id, queue: submission.scope.queue };
+  const fields = { err: result, ...taskFields(snapshot) };
   log.warn(fields, 'could not publish a dead-letter notice; the task is still listed as dead');
 }

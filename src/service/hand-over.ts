@@ -1,8 +1,10 @@
 import { HoldfastError } from '../core/errors.ts';
+import { isSampled } from '../core/submission/traceparent.ts';
 import { type Head, isEnded } from '../core/task/head.ts';
 import type { DispatchMessage, DispatchReason } from '../ports/broker.ts';
 import type { LaneKey, LanePointer, Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
+import { tracedDispatch } from './dispatch-span.ts';
 
 export function laneOf(snapshot: Snapshot): LaneKey | undefined {
   const { scope, orderingKey } = snapshot.submission;
@@ -25,7 +27,18 @@ export async function dispatch(
   version: number,
   reason: DispatchReason,
 ): Promise<void> {
-  const [sent] = await context.broker.send([messageOf(snapshot, version, reason)]);
+  if (context.tracing.isOn && isSampled(snapshot.submission.traceparent))
+    await tracedDispatch(context, snapshot, reason, () => send(context, snapshot, version, reason));
+  else await send(context, snapshot, version, reason);
+}
+
+async function send(
+  { broker }: ServiceContext,
+  snapshot: Snapshot,
+  version: number,
+  reason: DispatchReason,
+): Promise<void> {
+  const [sent] = await broker.send([messageOf(snapshot, version, reason)]);
   if (sent !== true) throw sent ?? new RangeError('the broker returned no result for a dispatch message');
 }
 

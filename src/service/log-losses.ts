@@ -1,4 +1,5 @@
 import type { TaskEvent } from '../core/task/event.ts';
+import { taskFields } from '../ports/task-fields.ts';
 import type { Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 
@@ -10,11 +11,11 @@ export function logLosses({ log }: ServiceContext, before: Snapshot, events: rea
   const expired = events.find((event) => event.kind === 'leaseExpired');
   if (expired?.countsAsLoss !== true) return;
   const { id, head, submission } = before;
-  const { type, scope } = submission;
+  const { type } = submission;
   const { worker } = head;
   const losses = head.losses + 1;
   log.warn(
-    { task_id: id, type, queue: scope.queue, worker, losses, begun: expired.begun },
+    { ...taskFields(before), losses, begun: expired.begun },
     `task ${id} (${type}) has lost its worker '${worker}'; workers lost so far: ${losses}`,
   );
 }

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { otlpReceiver } from '../fixtures/otlp-receiver.ts';
 import { dev, free, greet, greets, project, save, start, worker } from './command-server.ts';
 
 it('holdfast dev makes certificates, serves, runs the worker, writes the profile that submit finds, and ends in order', async () => {
@@ -16,6 +17,21 @@ it('holdfast dev makes certificates, serves, runs the worker, writes the profile
   running.signal('SIGINT');
   expect(await running.exit).toBe(0);
   expect(existsSync(join(cwd, '.holdfast/queue.db.pid'))).toBe(false);
+});
+
+it('holdfast dev exports the attempts of its worker and the metrics of its server to a collector', async () => {
+  await using receiver = await otlpReceiver();
+  const cwd = project(greets);
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint };
+  const running = start(['dev', 'worker.ts', ...free], { cwd, env });
+  await running.until(/working on greet/);
+  await greet(cwd, 'Ada', '--wait');
+  running.signal('SIGINT');
+  expect(await running.exit).toBe(0);
+  const services = receiver.spans.map(({ name, resource }) => [name, resource['service.name']]);
+  expect(services).toContainEqual(['process default', 'holdfast-worker']);
+  const counted = receiver.metrics.find(({ resource }) => resource['service.name'] === 'holdfast-server');
+  expect(counted?.metrics.map(({ name }) => name)).toContain('holdfast.task.ended');
 });
 
 it('holdfast dev restarts the worker when an imported file is saved, and waits for the next save if loading fails', async () => {

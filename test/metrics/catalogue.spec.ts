@@ -155,7 +155,7 @@ async function onAws(): Promise<string> {
   const { node, ...server } = await serve({ store, clock, log: silentLog, grpc, metrics });
   onTestFinished(async () => {
     await server.close(0);
-    await metrics.stop();
+    await metrics.stop(0);
   });
   await node.service.submit({ tenant: 'default', queue: 'mail' }, [task('a')], { notAfterMs: undefined });
   const [claimed] = await node.service.claim({

@@ -1,8 +1,7 @@
 /** The series that exist: those that the code emits, and those that the rules record. */
-import { existsSync } from 'node:fs';
 import { objectiveGroups, standardOptions } from '../../scripts/rules/files.ts';
 import { canaryMetrics } from '../../src/cli/canary/slot-counts.ts';
-import { type Metric, usedMetrics } from './used-metrics.ts';
+import { catalogue } from '../../src/telemetry/metrics/catalogue/catalogue.ts';
 
 /** A series as Prometheus has it: its labels, each with its values, or undefined if they are not a closed set. */
 export type KnownSeries = ReadonlyMap<string, readonly string[] | undefined>;
@@ -10,17 +9,20 @@ export type KnownSeries = ReadonlyMap<string, readonly string[] | undefined>;
 /** The labels that Prometheus adds to everything that it reads. */
 const added = ['job', 'instance'] as const;
 
-async function metrics(): Promise<Readonly<Record<string, Metric>>> {
-  const file = new URL('../../src/telemetry/metrics/catalogue/catalogue.ts', import.meta.url);
-  if (!existsSync(file)) return { ...usedMetrics, ...canaryMetrics };
-  const { catalogue } = (await import(file.href)) as { catalogue: Readonly<Record<string, Metric>> };
-  return { ...canaryMetrics, ...catalogue };
+/** The part of a metric's definition from which its series follow. */
+interface Metric {
+  readonly kind: string;
+  readonly unit: string;
+  readonly labels: Readonly<Record<string, readonly string[] | 'names'>>;
+  readonly bounds?: readonly number[];
 }
+
+const metrics: Readonly<Record<string, Metric>> = { ...canaryMetrics, ...catalogue };
 
 const unitWords: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes' };
 
 /** Returns the name of a metric in Prometheus: underscores, the unit, and `_total` for a counter. */
-function prometheusName(name: string, { kind, unit }: Metric): string {
+export function prometheusName(name: string, { kind, unit }: Metric): string {
   const word = unit === '1' && kind === 'gauge' ? '_ratio' : (unitWords[unit] ?? '');
   return `${name.replaceAll(/\W/g, '_')}${word}${kind === 'counter' ? '_total' : ''}`;
 }
@@ -51,8 +53,8 @@ function* recordedSeries(): Generator<readonly [string, KnownSeries]> {
 }
 
 /** Returns every known series by its name. `ALERTS` and `up` are Prometheus's own. */
-export async function knownSeries(): Promise<ReadonlyMap<string, KnownSeries>> {
-  const emitted = Object.entries(await metrics()).flatMap(([name, metric]) => [...seriesOf(name, metric)]);
+export function knownSeries(): ReadonlyMap<string, KnownSeries> {
+  const emitted = Object.entries(metrics).flatMap(([name, metric]) => [...seriesOf(name, metric)]);
   const own = new Map(
     ['alertname', 'alertstate', 'severity', 'sloth_slo', ...added].map((l) => [l, undefined]),
   );

@@ -7,7 +7,9 @@ import { ruleFiles } from '../../scripts/rules/files.ts';
 import type { Rule, RuleGroup } from '../../scripts/rules/objective-rules.ts';
 import { standingQuery } from '../../src/cli/slo/standing.ts';
 import { objectives, windowsMs } from '../../src/core/objectives/objectives.ts';
-import { knownSeries } from './known-series.ts';
+import { catalogue } from '../../src/telemetry/metrics/catalogue/catalogue.ts';
+import type { MetricDefinition } from '../../src/telemetry/metrics/catalogue/metric.ts';
+import { knownSeries, prometheusName } from './known-series.ts';
 import { offencesOf } from './offences.ts';
 
 const files = ruleFiles();
@@ -22,8 +24,8 @@ describe('the rules of deploy/observability', () => {
     expect(textOf(path), 'run `npm run rules` and commit its files').toBe(files.get(path));
   });
 
-  it('have PromQL with series, labels and values that exist', async () => {
-    const known = await knownSeries();
+  it('have PromQL with series, labels and values that exist', () => {
+    const known = knownSeries();
     expect(rules.length).toBeGreaterThan(50);
     const found = rules.flatMap(({ record, alert, expr }) =>
       offencesOf(expr, known).map((offence) => `${record ?? alert}: ${offence}`),
@@ -67,7 +69,7 @@ describe('the rules of deploy/observability', () => {
   });
 
   it('are the same for sloth: its specification has every indicator of the rules', async () => {
-    const known = await knownSeries();
+    const known = knownSeries();
     const specification = parse(textOf('deploy/observability/holdfast.sloth.yml'));
     expect(specification).toMatchObject({ version: 'prometheus/v1', service: 'holdfast' });
     expect(specification.slos.map(({ name }: { name: string }) => name)).toEqual(
@@ -89,7 +91,7 @@ describe('the rules of deploy/observability', () => {
 
 describe('the check of PromQL', () => {
   it('finds wrong syntax, unknown series, unknown labels and values that a series never has', async () => {
-    const known = await knownSeries();
+    const known = knownSeries();
     expect(offencesOf('sum(', known)).toEqual([expect.stringContaining('no PromQL')]);
     expect(offencesOf('', known)).toEqual([expect.stringContaining('no PromQL')]);
     expect(offencesOf('rate(holdfast_nothing_total[5m])', known)).toEqual([
@@ -110,9 +112,33 @@ describe('the check of PromQL', () => {
   });
 
   it('accepts the query of `holdfast slo`', async () => {
-    const names = [...(await knownSeries()).keys()];
+    const names = [...knownSeries().keys()];
     const [, pattern = ''] = /__name__=~"([^"]+)"/.exec(standingQuery) ?? [];
     const found = names.filter((name) => new RegExp(`^(?:${pattern})$`).test(name));
     expect(found).toHaveLength(new Set(windowsMs).size + 2);
   });
+});
+
+/** Returns the rules that a metric names as an alert or an objective, `alert X` or `objective Y`. */
+function namedIn(usedBy: string): readonly string[] {
+  return usedBy.split('; ').filter((one) => /^(alert|objective) /.test(one));
+}
+
+/** Returns the alerts and the objectives whose rules name a series. */
+function usesOf(series: string): readonly string[] {
+  const found = rules.filter(({ expr }) => expr.includes(series));
+  const alerts = found.flatMap(({ alert }) => (alert === undefined ? [] : [`alert ${alert}`]));
+  const names = found.flatMap(({ labels }) =>
+    labels?.sloth_slo === undefined ? [] : [`objective ${labels.sloth_slo.replaceAll('-', ' ')}`],
+  );
+  return [...new Set([...alerts, ...names])];
+}
+
+it('each metric of the catalogue names the alerts and the objectives whose rules use it, and no other', () => {
+  const wrong = Object.entries<MetricDefinition>(catalogue).flatMap(([name, definition]) => {
+    const uses = usesOf(prometheusName(name, definition)).toSorted();
+    const named = namedIn(definition.usedBy).toSorted();
+    return uses.join() === named.join() ? [] : [`${name}: named ${named.join()}, used by ${uses.join()}`];
+  });
+  expect(wrong).toEqual([]);
 });

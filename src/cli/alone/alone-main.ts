@@ -11,8 +11,10 @@ import { asHoldfastError } from '../../core/errors.ts';
 import type { Assignment } from '../../core/messages.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
+import { ContinuedTracing } from '../../telemetry/traces/continued-tracing.ts';
 import { endWithParent } from '../end-with-parent.ts';
 import { loadWorker } from '../module/load.ts';
+import { type RunningTelemetry, startTelemetry } from '../start-telemetry.ts';
 import type { AloneCommand, AloneReport } from './messages.ts';
 import { RelayedTransport } from './relayed-transport.ts';
 
@@ -27,8 +29,12 @@ function report(message: AloneReport): void {
 
 /** Sends the last report, and ends this process once it is sent, whatever the user's module still holds. */
 function end(message: AloneReport): void {
-  if (process.connected) process.send?.(message, () => process.exit(0));
-  else process.exit(1);
+  const exit = (code: number): void => {
+    const sent = telemetry?.stop() ?? Promise.resolve();
+    void sent.finally(() => process.exit(code));
+  };
+  if (process.connected) process.send?.(message, () => exit(0));
+  else exit(1);
 }
 
 /** Calls the handler once the worker knows of it: the end of this process is a loss of the task only from then on. */
@@ -41,16 +47,21 @@ function begin(attempts: Attempts, assignment: Assignment, handler: Handler): vo
 const clock = systemClock();
 const log = neverThrowing(defaultLog());
 const transport = new RelayedTransport(report);
-const { submitChild } = createClient(transport, { clock, log });
+let telemetry: RunningTelemetry | undefined;
 
 try {
   const worker = await loadWorker(process.argv[2] as string);
   // The user's module may have unreferenced the channel, and this process would end before its handler is called.
   process.channel?.ref();
+  telemetry = await startTelemetry({ clock, log, serviceName: 'holdfast-worker' });
+  const { tracing } = telemetry;
+  const { submitChild } = createClient(transport, { clock, log, tracing });
   const attempts = new Attempts(clock, worker.handlers, worker.use, {
     clock,
     log,
     submit: submitChild,
+    tracing: new ContinuedTracing(tracing),
+    workerName: '',
     // The worker keeps the limits of the attempt's time, and aborts its signals.
     due() {},
     progressed: ({ progress }) => progress !== undefined && report({ kind: 'progress', progress }),

@@ -31,7 +31,8 @@ export class SlotLog {
     if (result === 'good') {
       this.#refusal = undefined;
       if (this.#isBad && this.#isDue()) {
-        this.#line('info', { bad_slots: this.#bad }, 'the canary’s slots are good again');
+        this.#loggedAtMs = this.#clock.monotonic();
+        this.#log.info({ bad_slots: this.#bad }, 'the canary’s slots are good again');
         this.#isBad = false;
       }
       return;
@@ -41,16 +42,15 @@ export class SlotLog {
     this.#isBad = true;
     const err = error ?? this.#refusal;
     const cause = err === undefined ? '' : `: ${messageOf(err)}`;
-    this.#line('warn', { bad_slots: this.#bad, result, err }, `a slot of the canary was bad${cause}`);
+    this.#loggedAtMs = this.#clock.monotonic();
+    this.#log.warn(
+      { bad_slots: this.#bad, slot_result: result, err },
+      `a slot of the canary was bad${cause}`,
+    );
     this.#bad = 0;
   }
 
   #isDue(): boolean {
     return this.#clock.monotonic() - this.#loggedAtMs >= lineEveryMs;
-  }
-
-  #line(level: 'info' | 'warn', fields: object, message: string): void {
-    this.#loggedAtMs = this.#clock.monotonic();
-    this.#log[level]({ ...fields }, message);
   }
 }

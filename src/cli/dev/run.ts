@@ -2,16 +2,16 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
-import type { ProcessMetrics } from '../../node/metrics/start-metrics.ts';
 import { type RunningServer, serve } from '../../node/node.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
 import type { Service } from '../../service/service.ts';
 import type { CertificateFiles } from '../../tls/load.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { type MetricsFlags, metricsOf, metricsText } from '../metrics-options.ts';
+import { type MetricsFlags, metricsText } from '../metrics-options.ts';
 import { findModule, shortPath } from '../module/find.ts';
 import { type Output, printFailure } from '../output.ts';
+import { type RunningTelemetry, startTelemetry } from '../start-telemetry.ts';
 import { endWithin, untilStopped } from '../stop.ts';
 import { lostTasksText } from './lost-tasks.ts';
 import { nextSteps, readyText } from './next-steps.ts';
@@ -30,7 +30,7 @@ async function startServer(
   dir: string,
   options: DevOptions,
   tls: CertificateFiles,
-  metrics: ProcessMetrics | undefined,
+  { metrics, tracing }: RunningTelemetry,
 ): Promise<RunningServer> {
   const log = defaultLog();
   return serve({
@@ -40,6 +40,7 @@ async function startServer(
     clock: systemClock(),
     log,
     metrics,
+    tracing,
     onFatal: (error: HoldfastError) => {
       log.error({ err: error }, 'the store failed; the server ends');
       process.exit(exitCodes.failed);
@@ -112,20 +113,20 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   makeFolder(dir);
   const { server, client } = await ensureCertificates(join(dir, 'certs'), Date.now());
   const started = async () => {
-    const metrics = await metricsOf(options, {
-      ...{ clock: systemClock(), log: defaultLog(), serviceName: 'holdfast-server' },
+    const telemetry = await startTelemetry({
+      ...{ clock: systemClock(), log: defaultLog(), serviceName: 'holdfast-server', metrics: options },
     });
-    return { metrics, serving: await startServer(dir, options, server, metrics) };
+    return { telemetry, serving: await startServer(dir, options, server, telemetry) };
   };
-  const { serving, metrics } = await started().catch((thrown: unknown) => {
+  const { serving, telemetry } = await started().catch((thrown: unknown) => {
     throw explainStartError(thrown, module);
   });
   const { grpcPort, httpPort } = serving.listening;
   const ports = { grpcPort, httpPort };
   const profile = writeProfile(ports, client);
   const stopped = untilStopped();
-  const ready = `${readyText(ports)}${metricsText(metrics, options)}`;
-  const metricsPort = metrics?.port;
+  const ready = `${readyText(ports)}${metricsText(telemetry.metrics, options)}`;
+  const metricsPort = telemetry.metrics?.port;
   output.result({ ...ports, metricsPort, profile, pid: process.pid, worker: file }, () =>
     file === undefined ? `${ready}\n${nextSteps(undefined, ports, client)}` : ready,
   );
@@ -137,6 +138,6 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   await worker?.stop(options.drain);
   endWithin(timing.serverStopMs);
   await serving.close();
-  await metrics?.stop();
+  await telemetry.stop();
   clearInterval(keepAlive);
 }

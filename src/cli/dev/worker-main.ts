@@ -7,11 +7,14 @@ import { withAloneRunner } from '../../client/worker/run-alone.ts';
 import { asHoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
 import { connect, type RunningWorker } from '../../index.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { defaultLog } from '../../platform/log.ts';
 import { aloneProcesses } from '../alone/alone-process.ts';
 import { endWithParent } from '../end-with-parent.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { killAfter } from '../kill-after.ts';
 import { loadWorker } from '../module/load.ts';
+import { type RunningTelemetry, startTelemetry } from '../start-telemetry.ts';
 import { fingerprintOf } from './file-watch.ts';
 import { watchImports } from './watch-imports.ts';
 import type { WorkerCommand, WorkerReport } from './worker-process.ts';
@@ -19,6 +22,7 @@ import type { WorkerCommand, WorkerReport } from './worker-process.ts';
 const file = process.argv[2] as string;
 let lastLoaded = file;
 let running: RunningWorker | undefined;
+let telemetry: RunningTelemetry | undefined;
 
 function report(message: WorkerReport): void {
   if (process.connected) process.send?.(message);
@@ -33,6 +37,7 @@ function fail(thrown: unknown): void {
 
 async function drain(limitMs: number): Promise<void> {
   await running?.drain({ timeout: `${limitMs}ms` }).catch(() => {});
+  await telemetry?.stop();
   process.exit(0);
 }
 
@@ -57,6 +62,10 @@ watchImports((loaded) => {
 
 try {
   const worker = await loadWorker(file, () => lastLoaded);
+  // After the module, so that an SDK that it registers stays the process's.
+  telemetry = await startTelemetry({
+    ...{ clock: systemClock(), log: defaultLog(), serviceName: 'holdfast-worker' },
+  });
   running = await connect().work(withAloneRunner(worker, aloneProcesses(file)));
   const types = worker.handlers.map(({ task }) => task.name);
   const name = worker.name ?? `${hostname()}/${process.pid}`;

@@ -15,11 +15,11 @@ import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import {
   metricsHostOption,
-  metricsOf,
   metricsPortOption,
   metricsTenantsOption,
   metricsText,
 } from '../metrics-options.ts';
+import { startTelemetry } from '../start-telemetry.ts';
 import { endWithin, untilStopped } from '../stop.ts';
 import { defaultPorts, port } from '../text/numbers.ts';
 
@@ -77,7 +77,10 @@ export function addServe(program: Command, globals: Globals): void {
       ]);
       const log = defaultLog();
       const clock = systemClock();
-      const metrics = await metricsOf(options, { clock, log, serviceName: 'holdfast-server' });
+      const telemetry = await startTelemetry({
+        ...{ clock, log, serviceName: 'holdfast-server', metrics: options },
+      });
+      const { metrics, tracing } = telemetry;
       const serving = await serve({
         store: shared ?? options.store,
         grpc: { host, port: options.port, ...security },
@@ -86,6 +89,7 @@ export function addServe(program: Command, globals: Globals): void {
         clock,
         log,
         metrics,
+        tracing,
         onFatal: (error: HoldfastError) => {
           log.error({ err: error }, 'the store failed; the server ends');
           process.exit(exitCodes.failed);
@@ -108,7 +112,7 @@ export function addServe(program: Command, globals: Globals): void {
       );
       endWithin(timing.serverStopMs - exitMs);
       await serving.close();
-      await metrics?.stop();
+      await telemetry.stop();
       clearInterval(keepAlive);
     });
 }

@@ -6,6 +6,7 @@ import { timing } from '../../core/limits.ts';
 import type { ProcessMetrics } from '../../node/metrics/start-metrics.ts';
 import type { AwsStore } from '../../node/open/aws.ts';
 import type { Log } from '../../ports/log.ts';
+import type { Tracing } from '../../ports/tracing.ts';
 import { aloneProcesses } from '../alone/alone-process.ts';
 import {
   endpointDynamodbOption,
@@ -18,9 +19,10 @@ import {
 } from '../aws/options.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { metricsHostOption, metricsOf, metricsPortOption, metricsText } from '../metrics-options.ts';
+import { metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';
 import { findModule } from '../module/find.ts';
 import { loadWorker } from '../module/load.ts';
+import { startTelemetry } from '../start-telemetry.ts';
 import { untilStopped } from '../stop.ts';
 import { drainOption } from '../text/durations.ts';
 
@@ -59,13 +61,16 @@ export function addWorker(program: Command, globals: Globals): void {
         import('../../platform/log.ts'),
       ]);
       const log = defaultLog();
-      const metrics = await metricsOf(options, {
-        ...{ clock: systemClock(), log, serviceName: 'holdfast-worker' },
+      const clock = systemClock();
+      // After the module, so that an SDK that it registers stays the process's.
+      const telemetry = await startTelemetry({
+        ...{ clock, log, serviceName: 'holdfast-worker', metrics: options },
       });
+      const { metrics, tracing } = telemetry;
       const { client, close } =
         shared === undefined
           ? await fromServer(url, metrics)
-          : await fromTable(shared, worker.queues, metrics);
+          : await fromTable(shared, worker.queues, metrics, tracing);
       const running = await client.work(withAloneRunner(worker, aloneProcesses(file)));
       // A caller may send the signal as soon as it has read the line below.
       const stopped = untilStopped(options.drain + timing.drainEndMs);
@@ -84,7 +89,7 @@ export function addWorker(program: Command, globals: Globals): void {
         process.exitCode = exitCodes.ok;
       } finally {
         await close();
-        await metrics?.stop();
+        await telemetry.stop();
       }
     });
 }
@@ -121,6 +126,7 @@ async function fromTable(
   store: AwsStore,
   names: readonly string[],
   metrics: ProcessMetrics | undefined,
+  tracing: Tracing,
 ): Promise<TaskSource> {
   const [{ openWorkerNode }, { inProcess }, { createClient }, platform, { defaultLog }, { hostname }] =
     await Promise.all([
@@ -134,14 +140,13 @@ async function fromTable(
   const { processPresence } = await import('../../platform/presence.ts');
   const log = defaultLog();
   const queues = names.map((queue) => ({ tenant: 'default', queue }));
-  const choice = { clock: platform.systemClock(), log, queues, metrics };
+  const choice = { clock: platform.systemClock(), log, queues, metrics, tracing };
   const { node, clock } = await openWorkerNode(store, choice);
   const workerName = `${hostname()}/${process.pid}`;
   const transport = inProcess({ api: node.api, clock });
   const presence = processPresence();
-  const client = createClient(transport, {
-    ...{ clock, log, workerName, presence, beginsAtOnce: true, metrics: metrics?.worker },
-  });
+  const own = { clock, log, workerName, presence, metrics: metrics?.worker, tracing };
+  const client = createClient(transport, { ...own, beginsAtOnce: true });
   return {
     client,
     async close() {

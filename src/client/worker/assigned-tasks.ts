@@ -164,7 +164,7 @@ export class AssignedTasks {
     }
     this.#takeCreditBackSoon();
     for (const { assignment, handler } of slots.waitingAlone)
-      if (tasks.includes(assignment)) logWaitsAlone(log, assignment, handler.task.name, slots.running);
+      if (tasks.includes(assignment)) logWaitsAlone(log, { assignment }, handler.task.name, slots.running);
   }
 
   /** Takes back the credit for other tasks if a task that must run alone still holds the worker then. */
@@ -185,7 +185,7 @@ export class AssignedTasks {
     const handler = this.#parts.slots.handlerOf(type);
     if (handler !== undefined && typeVersion <= handler.task.contract.version) return handler;
     this.#parts.log.error(
-      { ...logFields(task), type, typeVersion },
+      { ...logFields({ assignment: task }), type, typeVersion },
       'the server assigned a task that this worker does not handle',
     );
     return undefined;

@@ -1,9 +1,11 @@
 import { clipChars } from '../../core/clip.ts';
 import { limits } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
+import { traceIdsOf } from '../../core/submission/traceparent.ts';
 import type { Progress } from '../../core/task/head.ts';
 import { textOf } from '../../core/untrusted.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Span, Tracing } from '../../ports/tracing.ts';
 import type { AttemptContext } from '../context.ts';
 import type { Handler } from '../contract/handler.ts';
 import type { TaskType } from '../contract/task.ts';
@@ -54,6 +56,8 @@ export class Attempt {
   stopping = false;
   /** The progress that the next heartbeat reports. */
   progress: Progress | undefined;
+  /** The span of the attempt; undefined before its handler is called, or if its trace is not sampled. */
+  span: Span | undefined;
   /** True after the attempt has ended and freed its slot. If its handler still runs, its result is discarded. */
   over = false;
   /** The reason of the abort, once the attempt was aborted. */
@@ -117,6 +121,9 @@ export interface ContextParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly submit: SubmitChild;
+  readonly tracing: Tracing;
+  /** The name of the worker, for the spans of its attempts. */
+  readonly workerName: string;
   /** Called when a handler has reported progress, which may bring the attempt's next heartbeat forward. */
   progressed(attempt: Attempt): void;
 }
@@ -159,7 +166,7 @@ export class HandlerContext implements AttemptContext {
     return this.#attempt.assignment.tags;
   }
   get traceparent(): string {
-    return this.#attempt.assignment.traceparent;
+    return traceparentOf(this.#attempt);
   }
   get signal(): AbortSignal {
     return this.#attempt.signal;
@@ -182,7 +189,14 @@ export class HandlerContext implements AttemptContext {
   }
 
   get log(): Logger {
-    this.#log ??= withFields(this.#parts.log, logFields(this.#attempt.assignment));
+    if (this.#log === undefined) {
+      const fields = {
+        ...logFields(this.#attempt),
+        type: this.type,
+        worker: this.#parts.workerName || undefined,
+      };
+      this.#log = withFields(this.#parts.log, fields);
+    }
     return this.#log;
   }
 
@@ -210,19 +224,26 @@ export class HandlerContext implements AttemptContext {
   }
 
   readonly submit: Submit = (task, input, options = {}) => {
-    const { id, traceparent } = this.#attempt.assignment;
+    const { id } = this.#attempt.assignment;
+    const { traceparent } = this;
     const submitted = this.#parts.submit(task as unknown as TaskType, input, options, { id, traceparent });
     return submitted as Promise<SubmittedTask<never>>;
   };
 }
 
+/** The attempt that a log line names. It has no span before its handler is called, or if its trace is not sampled. */
+export interface LoggedAttempt {
+  readonly assignment: Assignment;
+  readonly span?: Span | undefined;
+}
+
 /** Returns the log fields that identify an attempt: task id, queue, attempt number and trace ids. */
-export function logFields({ id, queue, attempt, traceparent }: Assignment): object {
-  const [, traceId, spanId] = traceparent.split('-');
-  return {
-    task_id: id,
-    queue,
-    attempt,
-    ...(traceId !== undefined && { trace_id: traceId, span_id: spanId }),
-  };
+export function logFields(one: LoggedAttempt): object {
+  const { id, queue, attempt } = one.assignment;
+  return { task_id: id, queue, attempt, ...traceIdsOf(traceparentOf(one)) };
+}
+
+/** The traceparent of an attempt's span; without one, that of its submission. */
+function traceparentOf({ span, assignment }: LoggedAttempt): string {
+  return span?.traceparent || assignment.traceparent;
 }

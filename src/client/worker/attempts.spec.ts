@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { specOf } from '../../../test/fixtures/api-node.ts';
 import type { Assignment } from '../../core/messages.ts';
+import { noTracing } from '../../ports/tracing.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import { handle } from '../contract/handler.ts';
 import { defineTask, typed } from '../contract/task.ts';
@@ -22,6 +23,8 @@ function startRecorded(deadlineInMs = 0) {
   const attempts = new Attempts(clock, [handler], [], {
     clock,
     log: silent,
+    tracing: noTracing,
+    workerName: 'w',
     submit: () => Promise.reject(new Error('nothing is submitted')),
     progressed() {},
     due() {},

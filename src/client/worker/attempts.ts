@@ -7,6 +7,7 @@ import { type AbortKind, AttemptAborted, retryDirectiveOf } from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import { Attempt, type ContextParts, HandlerContext, logFields } from './attempt.ts';
 import { logFailed, logLost, logNotBegun, logStopped } from './attempt-log.ts';
+import { beginAttemptSpan, endAttemptSpan } from './attempt-span.ts';
 import type { BufferedAssignment } from './buffered-assignment.ts';
 import { inputOf } from './input.ts';
 import {
@@ -248,6 +249,8 @@ export class Attempts {
   async #run(attempt: Attempt): Promise<void> {
     const { handler, assignment } = attempt;
     const { task } = handler;
+    const { tracing, workerName } = this.#events;
+    if (tracing.isOn) attempt.span = beginAttemptSpan(tracing, assignment, task.name, workerName);
     this.#runningHandlers++;
     try {
       if (this.#alone?.hasFailed === false && assignment.alone) {
@@ -257,7 +260,9 @@ export class Attempts {
       const input = inputOf(task, assignment.spec);
       const call = this.#handlerCalls.get(handler) as HandlerCall;
       const context = new HandlerContext(attempt, this.#events);
-      const value = await call(input instanceof Promise ? await input : input, context);
+      const ready = input instanceof Promise ? await input : input;
+      const { span } = attempt;
+      const value = await (span === undefined ? call(ready, context) : span.run(() => call(ready, context)));
       const outcome = resultOf(task, value);
       this.#handleReturned(attempt, outcome instanceof Promise ? await outcome : outcome);
     } catch (thrown) {
@@ -279,8 +284,10 @@ export class Attempts {
     const { name } = handler.task;
     const over = new AbortController();
     attempt.onOver = () => over.abort();
+    const traceparent = attempt.span?.traceparent || assignment.traceparent;
     const end = await runner.run({
-      assignment,
+      // The other process records no span of the attempt: its handler continues the one that this process records.
+      assignment: { ...assignment, traceparent, attemptTraceparent: traceparent },
       type: name,
       signal: attempt.signal,
       stopping: attempt.stoppingSignal,
@@ -299,7 +306,7 @@ export class Attempts {
     }
     const isLost = end.kind === 'lost';
     if (!isLost) alone.hasFailed = true;
-    (isLost ? logLost : logNotBegun)(this.#events.log, assignment, name, end.how);
+    (isLost ? logLost : logNotBegun)(this.#events.log, attempt, name, end.how);
     this.#handleReturned(attempt, isLost ? lost(end.how) : returned);
   }
 
@@ -330,18 +337,18 @@ export class Attempts {
   }
 
   #logThrown(attempt: Attempt, thrown: unknown, outcome: AttemptOutcome): void {
-    const { assignment, handler, reason = attempt.stoppingReason } = attempt;
+    const { handler, reason = attempt.stoppingReason } = attempt;
     const { log } = this.#events;
     const { name } = handler.task;
     if (outcome.outcome === 'snoozed') return;
     const isRequested = outcome.outcome === 'cancelled' || outcome.outcome === 'released';
-    if (isRequested && reason !== undefined) logStopped(log, assignment, name, thrown, reason);
-    else logFailed(log, assignment, name, thrown, outcome);
+    if (isRequested && reason !== undefined) logStopped(log, attempt, name, thrown, reason);
+    else logFailed(log, attempt, name, thrown, outcome);
   }
 
   #logLate(attempt: Attempt): void {
     const ms = Math.round(this.#clock.monotonic() - attempt.startedAtMs);
-    const fields = { ...logFields(attempt.assignment), ms };
+    const fields = { ...logFields(attempt), ms };
     this.#events.log.warn(
       fields,
       'a handler returned after its attempt had ended; handlers should stop when context.signal is aborted',
@@ -352,6 +359,7 @@ export class Attempts {
     if (attempt.over) return;
     attempt.over = true;
     attempt.onOver?.();
+    if (attempt.span !== undefined) endAttemptSpan(attempt.span, outcome);
     if (this.#running.get(attempt.assignment.id) === attempt) this.#running.delete(attempt.assignment.id);
     this.#events.ended(attempt, outcome);
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { WorkerMetrics } from '../../ports/metrics.ts';
+import type { Tracing } from '../../ports/tracing.ts';
 import type { Duration } from '../duration.ts';
 import type { Logger } from '../log.ts';
 import type { Transport } from '../transport.ts';
@@ -49,6 +50,7 @@ export interface WorkerParts {
   /** The name of a worker whose definition has no name. */
   readonly workerName: string;
   readonly submit: SubmitChild;
+  readonly tracing: Tracing;
   /**
    * True if the server is in this process: the worker then fetches nothing ahead, and each task begins when it is
    * claimed.

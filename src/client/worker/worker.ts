@@ -1,12 +1,14 @@
 import type { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
 import type { Assignment, CancelCause } from '../../core/messages.ts';
+import type { Span } from '../../ports/tracing.ts';
 import type { Handler, WorkerSpec } from '../contract/handler.ts';
 import { type Duration, durationMs } from '../duration.ts';
 import { AloneTask } from './alone-tasks.ts';
 import { AssignedTasks } from './assigned-tasks.ts';
 import type { Attempt } from './attempt.ts';
 import { logUnrecorded, reportRecorded } from './attempt-log.ts';
+import { beginSettleSpan, endSettleSpan } from './attempt-span.ts';
 import { Attempts } from './attempts.ts';
 import { type AttemptOutcome, released, returned, unrecordedOutcome } from './outcome.ts';
 import { aloneRunnerOf } from './run-alone.ts';
@@ -49,7 +51,8 @@ class WorkerRun implements RunningWorker {
   #idle: (() => void) | undefined;
 
   constructor(spec: WorkerSpec, parts: WorkerParts) {
-    const { transport, clock, tenant, log, submit } = parts;
+    const { transport, clock, tenant, log, submit, tracing } = parts;
+    const workerName = spec.name ?? parts.workerName;
     this.#spec = spec;
     this.#parts = parts;
     const runner = aloneRunnerOf(spec);
@@ -68,6 +71,8 @@ class WorkerRun implements RunningWorker {
         clock,
         log,
         submit,
+        tracing,
+        workerName,
         due,
         progressed: (attempt) => this.#heartbeats.progressMade(attempt, clock.monotonic()),
         ended: (attempt, outcome) => this.#ended(attempt, outcome),
@@ -104,7 +109,6 @@ class WorkerRun implements RunningWorker {
       due,
     });
     const types = spec.handlers.map(({ task }) => ({ type: task.name, maxVersion: task.contract.version }));
-    const workerName = spec.name ?? parts.workerName;
     this.#workStream = new WorkStream(
       transport,
       clock,
@@ -201,7 +205,7 @@ class WorkerRun implements RunningWorker {
       this.#credits.replenishSoon();
     } else {
       if (this.#draining !== undefined) this.#count(outcome);
-      this.#settle(assignment, handler, outcome);
+      this.#settle(assignment, handler, outcome, attempt.span);
     }
     this.#assigned.beginSoon();
     if (this.#slots.running === 0) this.#idle?.();
@@ -212,23 +216,34 @@ class WorkerRun implements RunningWorker {
     else this.#finished++;
   }
 
-  #settle(assignment: Assignment, handler: Handler | undefined, outcome: AttemptOutcome): void {
+  #settle(
+    assignment: Assignment,
+    handler: Handler | undefined,
+    outcome: AttemptOutcome,
+    attempt?: Span,
+  ): void {
     const { lease, spec } = assignment;
-    const { log } = this.#parts;
+    const { log, tracing } = this.#parts;
+    const type = handler?.task.name ?? '';
+    const span = beginSettleSpan(tracing, attempt, assignment, type, outcome);
+    const traceparent = span?.traceparent;
     let sent = outcome;
     this.#settlements.add({
-      settlement: { lease, ...outcome },
-      type: handler?.task.name ?? '',
+      settlement: { lease, ...outcome, traceparent },
+      type,
       specBytes: spec.length,
       tries: 0,
       replace: (error) => {
         // A release has no content that could be invalid, and a failure would use an attempt.
         if (sent !== outcome || outcome.outcome === 'released') return undefined;
         sent = unrecordedOutcome(error);
-        logUnrecorded(log, assignment, outcome, error);
-        return { lease, ...sent };
+        logUnrecorded(log, { assignment, span: attempt }, outcome, error);
+        return { lease, ...sent, traceparent };
       },
-      done: (result) => reportRecorded(this.#spec, log, assignment, sent, result),
+      done: (result) => {
+        if (span !== undefined) endSettleSpan(span, result);
+        reportRecorded(this.#spec, log, { assignment, span: attempt }, sent, result);
+      },
     });
   }
 

@@ -35,6 +35,7 @@ function writeSettlement(into: Writer, item: Settlement): void {
   into.bytes(1, item.lease).number(2, outcomes.indexOf(item.outcome));
   if (item.result !== undefined) into.message(3, item.result);
   into.words(4, item.message).words(5, item.errorType).number(6, item.afterMs).flag(7, item.begun);
+  if (item.traceparent !== undefined) into.words(8, item.traceparent);
 }
 
 function readSettlement(reader: Reader): Settlement {
@@ -45,6 +46,7 @@ function readSettlement(reader: Reader): Settlement {
   let errorType = '';
   let afterMs: number | undefined;
   let begun = false;
+  let traceparent: string | undefined;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) lease = reader.bytes();
     else if (field === 2) outcome = outcomes[reader.number()];
@@ -53,10 +55,11 @@ function readSettlement(reader: Reader): Settlement {
     else if (field === 5) errorType = reader.string();
     else if (field === 6) afterMs = reader.number() || undefined;
     else if (field === 7) begun = reader.flag();
+    else if (field === 8) traceparent = reader.string() || undefined;
     else reader.skip();
   }
   if (outcome === undefined) throw malformed('a settlement without a known outcome');
-  return { lease, outcome, result, message, errorType, afterMs, begun };
+  return { lease, outcome, result, message, errorType, afterMs, begun, traceparent };
 }
 
 function writeHeartbeat(into: Writer, item: HeartbeatItem): void {

@@ -198,6 +198,8 @@ function writeAssignment(into: Writer, task: Assignment): void {
   into.string(13, task.traceparent).string(14, task.parentId);
   for (const tag of task.tags) into.text(15, tag);
   into.flag(16, task.alone).number(17, task.losses).flag(18, task.recordsBegin);
+  if (task.attemptTraceparent !== undefined) into.string(19, task.attemptTraceparent);
+  if (task.queuedMs !== undefined) into.number(20, task.queuedMs);
 }
 
 function readAssignment(reader: Reader): Assignment {
@@ -221,6 +223,8 @@ function readAssignment(reader: Reader): Assignment {
     alone: false,
     losses: 0,
     recordsBegin: false,
+    attemptTraceparent: undefined,
+    queuedMs: undefined,
   };
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) read.id = reader.string();
@@ -241,6 +245,8 @@ function readAssignment(reader: Reader): Assignment {
     else if (field === 16) read.alone = reader.flag();
     else if (field === 17) read.losses = reader.number();
     else if (field === 18) read.recordsBegin = reader.flag();
+    else if (field === 19) read.attemptTraceparent = reader.string() || undefined;
+    else if (field === 20) read.queuedMs = reader.number() || undefined;
     else reader.skip();
   }
   return read;

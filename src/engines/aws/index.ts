@@ -5,6 +5,7 @@ import type { Engine } from '../../ports/engine.ts';
 import { type Log, silentLog } from '../../ports/log.ts';
 import type { RequestObserver } from '../../ports/metrics.ts';
 import type { Overload } from '../../ports/overload.ts';
+import type { Tracing } from '../../ports/tracing.ts';
 import { createSqsBroker, type SqsBroker, type SqsBrokerOptions } from './broker/broker.ts';
 import { createSqsDeadLetters } from './broker/dead-letters.ts';
 import { sqsClient } from './broker/sqs/calls.ts';
@@ -13,6 +14,7 @@ import { Admission } from './load/admission.ts';
 import { Dependency } from './load/dependency.ts';
 import { instrument } from './load/instrument-client.ts';
 import { reportServerTime } from './sdk/server-time.ts';
+import { traceRequests } from './sdk/trace-requests.ts';
 import type { Meter } from './table/meter.ts';
 import { openTable } from './table/open.ts';
 
@@ -56,6 +58,8 @@ export interface AwsOptions {
    */
   readonly timekeeper?: Timekeeper | undefined;
   readonly log?: Log | undefined;
+  /** Records the calls to AWS that belong to a sampled trace. Default: they are not recorded. */
+  readonly tracing?: Tracing | undefined;
   readonly prioritiesOf?: SqsBrokerOptions['prioritiesOf'];
   readonly nameFormOf?: SqsBrokerOptions['nameFormOf'];
   /** Region, endpoint and credentials for DynamoDB. The SDK takes absent values from its default sources. */
@@ -86,7 +90,10 @@ export function aws(options: AwsOptions): AwsEngine {
   const parts = openTable({ table, clock, log, client: options.dynamodb, requests });
   const load = new Dependency('queues', clock, log);
   const client = instrument(sqsClient(options.sqs), load, options);
-  for (const each of [...parts.clients, client]) reportServerTime(each, clock, options.timekeeper);
+  for (const each of [...parts.clients, client]) {
+    reportServerTime(each, clock, options.timekeeper);
+    if (options.tracing !== undefined) traceRequests(each, options.tracing);
+  }
   const queues = { client, clock, log, prefix, prioritiesOf, nameFormOf, load };
   const broker = createSqsBroker({ ...queues, table: parts.load });
   const deadLetters = createSqsDeadLetters({ ...queues, meter: broker.meter });

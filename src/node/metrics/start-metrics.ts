@@ -1,6 +1,5 @@
 /** Starts the metrics of a process: the registry, the listener for Prometheus, the export over OTLP. */
 import { processGauges } from '../../platform/process-gauges.ts';
-import { packageVersion } from '../../platform/version.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { Log } from '../../ports/log.ts';
@@ -8,7 +7,7 @@ import type { GaugeSource, NodeMetrics, RequestObserver, WorkerMetrics } from '.
 import { type MetricsListener, openMetricsListener } from '../../rpc/server/metrics-listener.ts';
 import { contentType, prometheusText } from '../../telemetry/metrics/exposition.ts';
 import { NodeCounters } from '../../telemetry/metrics/node-counters.ts';
-import type { MetricsExport } from '../../telemetry/metrics/otlp/export-metrics.ts';
+import type { ExportOptions, MetricsExport } from '../../telemetry/metrics/otlp/export-metrics.ts';
 import type { OtlpSettings } from '../../telemetry/metrics/otlp/otlp-settings.ts';
 import { Registry } from '../../telemetry/metrics/registry.ts';
 import { timedStore } from '../../telemetry/metrics/timed-store.ts';
@@ -20,7 +19,7 @@ export interface MetricsOptions {
   /** The tenants whose series have the label `tenant`. Default: none. */
   readonly tenants?: readonly string[] | undefined;
   /** The collector to which the metrics are sent. Default: none. */
-  readonly otlp?: (OtlpSettings & { readonly serviceName: string }) | undefined;
+  readonly otlp?: (OtlpSettings & Pick<ExportOptions, 'process'>) | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -37,11 +36,8 @@ export interface ProcessMetrics {
   measured(engine: Engine, name: string): Engine;
   addSource(source: GaugeSource): void;
   /** Sends the metrics a last time if they are exported, for at most `limitMs`, and closes the listener. */
-  stop(limitMs?: number): Promise<void>;
+  stop(limitMs: number): Promise<void>;
 }
-
-/** How long a stopping process waits for the collector to take its last metrics, in ms. */
-const lastExportMs = 300;
 
 /** @throws HoldfastError PORT_IN_USE or BAD_CONFIGURATION if the port cannot be opened. */
 export async function startMetrics(options: MetricsOptions): Promise<ProcessMetrics> {
@@ -60,7 +56,7 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
   let exporting: MetricsExport | undefined;
   if (otlp !== undefined) {
     const { startExport } = await import('../../telemetry/metrics/otlp/export-metrics.ts');
-    exporting = await startExport({ ...otlp, registry, clock, log, version: packageVersion() });
+    exporting = await startExport({ ...otlp, registry, clock, log });
   }
   return {
     get node() {
@@ -78,7 +74,7 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
       close: () => engine.close(),
     }),
     addSource: (source) => registry.addSource(source),
-    async stop(limitMs = lastExportMs) {
+    async stop(limitMs) {
       await exporting?.stop(limitMs);
       ofProcess.stop();
       await listener?.close();

@@ -87,6 +87,7 @@ export async function openAws(store: AwsStore, options: StoreOptions): Promise<O
     clock,
     timekeeper: clock,
     log,
+    tracing: options.tracing,
     prioritiesOf,
     requests: options.requests,
     nameFormOf: (queue) => (settings?.has(queue) === true ? (settings.of(queue).nameForm ?? 1) : 2),

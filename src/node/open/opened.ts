@@ -5,12 +5,14 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { Log } from '../../ports/log.ts';
 import type { RequestObserver } from '../../ports/metrics.ts';
+import type { Tracing } from '../../ports/tracing.ts';
 import type { DutyOptions } from '../../runtime/nodes/duties.ts';
 import type { QueueSettings } from '../../service/admin/queue-settings.ts';
 
 export interface StoreOptions {
   readonly clock: Clock;
   readonly log: Log;
+  readonly tracing?: Tracing | undefined;
   /**
    * The queues that this process uses. When the process starts, it logs an error for each of these queues that has no SQS
    * queue. Default: all registered queues.

@@ -15,6 +15,7 @@ import type { ReportContext, SettleAnswer, SettleContext } from '../../service/s
 import type { ApiDeps } from './api-deps.ts';
 import { mergeResults } from './submit.ts';
 import { batchCount, heartbeatItem, settlement } from './validation/tables.ts';
+import { traceparentOf } from './validation/traceparent.ts';
 import { type Check, ensure, field, validateItem } from './validation/validate.ts';
 
 const items = field(batchCount);
@@ -41,10 +42,13 @@ function separateInvalid<I, R>(
   return { valid, refused };
 }
 
-function clipMessage(item: Settlement): Settlement {
-  if (item.message === '' && item.errorType === '') return item;
+/** Returns a settlement whose texts are cut to their limits, and without a malformed traceparent. */
+function withinLimits(item: Settlement): Settlement {
+  const { message, errorType, traceparent } = item;
+  if (message === '' && errorType === '' && traceparent === undefined) return item;
   return {
     ...item,
+    traceparent: traceparent === undefined ? undefined : traceparentOf(traceparent) || undefined,
     message: clipBytes(item.message, limits.messageBytes),
     errorType: clipChars(item.errorType, limits.errorTypeChars),
   };
@@ -65,7 +69,7 @@ export async function settleEach(
   // to the session.
   if (valid.length === 0) return { results: mergeResults(batch.length, refused, []), credited: true };
   try {
-    const { results, credited } = await deps.service.settle(valid.map(clipMessage), context);
+    const { results, credited } = await deps.service.settle(valid.map(withinLimits), context);
     return { results: mergeResults(batch.length, refused, results), credited };
   } catch (thrown) {
     const failed = valid.map(() => refuse(itemError(thrown)));

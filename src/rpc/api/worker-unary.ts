@@ -30,7 +30,9 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
     requireVerb(context.identity, 'work');
     const from = reporterOf(context.identity, tenant);
     ensureInTime(clock, context);
-    const settle = () => settleEach(deps, [item], { ...from, sessionId: undefined });
+    // A single call has its trace context in its headers, as instrumentations of gRPC and HTTP send it.
+    const traced = { ...item, traceparent: context.traceparent || undefined };
+    const settle = () => settleEach(deps, [traced], { ...from, sessionId: undefined });
     const { results } = await deps.reportTurns.run(context.identity, 1, settle, context.signal);
     const [result] = results;
     if (result === undefined) throw new RangeError('a settlement has no result');

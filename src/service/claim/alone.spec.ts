@@ -62,7 +62,7 @@ describe.each([
     expect(more).toEqual([]);
     expect(lines).toContainEqual({
       level: 'warn',
-      fields: { task_id: only?.id, type: 'note', queue: 'q', losses: 2, worker: 'w/1' },
+      fields: { task_id: only?.id, type: 'note', queue: 'q', attempt: 1, losses: 2, worker: 'w/1' },
       message: `task ${only?.id} (note) has lost 2 workers; it runs alone`,
     });
     const next = await claim();

@@ -1,6 +1,7 @@
 /** Tasks whose workers were lost twice: each of them runs with nothing else beside it in its worker's process. */
 import { type Head, runsAlone } from '../../core/task/head.ts';
 import type { Delivery } from '../../ports/broker.ts';
+import { taskFields } from '../../ports/task-fields.ts';
 import type { Snapshot } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
 import { handBack } from './within-room.ts';
@@ -38,9 +39,10 @@ export function withoutCompany<T extends DecidedClaim>(
 }
 
 /** Logs that a worker was given a task whose workers were lost before. */
-export function logAlone({ log }: ServiceContext, { id, head, submission }: Snapshot): void {
-  const { type, scope } = submission;
-  const { losses, worker } = head;
-  const fields = { task_id: id, type, queue: scope.queue, losses, worker };
+export function logAlone({ log }: ServiceContext, snapshot: Snapshot): void {
+  const { id, head, submission } = snapshot;
+  const { type } = submission;
+  const { losses } = head;
+  const fields = { ...taskFields(snapshot), losses };
   log.warn(fields, `task ${id} (${type}) has lost ${losses} workers; it runs alone`);
 }

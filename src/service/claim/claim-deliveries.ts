@@ -18,6 +18,7 @@ import type { ReadResult } from '../read-each.ts';
 import { noticeExpiry } from '../session/notice-expiry.ts';
 import { knowledgeOf } from '../settle/held-leases.ts';
 import { isClaimedAlone, logAlone, withoutCompany } from './alone.ts';
+import { traceClaim } from './claim-span.ts';
 import type { AdmittedClaims, OnlyTask } from './only-task.ts';
 import { type ReadAhead, readSnapshots } from './read-ahead.ts';
 import {
@@ -67,12 +68,19 @@ function handles({ types }: Claimant, { submission: { type, typeVersion } }: Sna
 }
 
 /**
- * Builds the message that assigns a claimed task to its worker. `receiptHandle` is empty if the broker is transactional.
+ * Builds the message that assigns a claimed task to its worker. `receiptHandle` is empty if the broker is transactional;
+ * `startedAtMs` is when the claim began, on the monotonic clock, if that was earlier than now.
  */
-export function assignmentOf(context: ServiceContext, receiptHandle: string, snapshot: Snapshot): Assignment {
+export function assignmentOf(
+  context: ServiceContext,
+  receiptHandle: string,
+  snapshot: Snapshot,
+  startedAtMs: number | undefined,
+): Assignment {
   const { head, submission, id } = snapshot;
   const nowMs = context.clock.now();
   const timeoutAtMs = head.timeoutAtMs ?? nowMs;
+  const trace = traceClaim(context, snapshot, startedAtMs);
   return {
     id,
     lease: encodeLease({
@@ -99,6 +107,8 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
     alone: runsAlone(head),
     losses: head.losses,
     recordsBegin: head.releases > 0,
+    attemptTraceparent: trace.attemptTraceparent,
+    queuedMs: trace.queuedMs,
   };
 }
 
@@ -217,6 +227,7 @@ function concludeClaim(
   one: PlannedClaim,
   outcome: WriteOutcome & { kind: 'done' },
   claimant: Claimant,
+  startedAtMs: number,
 ): Assignment | undefined {
   const { delivery, snapshot } = one.candidate;
   const { events } = one.change;
@@ -237,7 +248,7 @@ function concludeClaim(
     sessionId: claimant.sessionId,
     begun: done.head.begun,
   });
-  return assignmentOf(context, delivery.receiptHandle, done);
+  return assignmentOf(context, delivery.receiptHandle, done, startedAtMs);
 }
 
 async function writeClaims(
@@ -250,6 +261,7 @@ async function writeClaims(
   const failed: Delivery[] = [];
   const unanswered: PlannedClaim[] = [];
   if (planned.length === 0) return { assigned, lostRaces };
+  const startedAtMs = context.clock.monotonic();
   const outcomes = await context.store.append(planned.map((one) => one.change));
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
@@ -257,7 +269,7 @@ async function writeClaims(
     if (outcome === undefined || one === undefined)
       throw new RangeError('the store returned fewer outcomes than changes');
     if (outcome.kind === 'done') {
-      const assignment = concludeClaim(context, one, outcome, claimant);
+      const assignment = concludeClaim(context, one, outcome, claimant, startedAtMs);
       if (assignment !== undefined) assigned.push(assignment);
     } else if (outcome.kind === 'conflict' && outcome.current !== undefined) {
       claimant.onRaceLost?.(lostRace(outcome.current.id, outcome.current.head));

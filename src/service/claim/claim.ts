@@ -121,7 +121,7 @@ async function reloadClaimed(
     const { receiptHandle } = lease;
     const { state, fencingToken, leaseEndAtMs = 0 } = snapshot.head;
     const isHeld = state === 'running' && fencingToken === lease.fencingToken && leaseEndAtMs > nowMs;
-    return isHeld ? [assignmentOf(context, receiptHandle, snapshot)] : [];
+    return isHeld ? [assignmentOf(context, receiptHandle, snapshot, undefined)] : [];
   });
 }
 

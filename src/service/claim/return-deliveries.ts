@@ -6,6 +6,7 @@ import { isSameQueue } from '../../core/queue-ref.ts';
 import type { Rejection } from '../../core/task/command.ts';
 import { isEnded } from '../../core/task/head.ts';
 import type { Delivery } from '../../ports/broker.ts';
+import { taskFields } from '../../ports/task-fields.ts';
 import type { Snapshot } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
 import { dispatch } from '../hand-over.ts';
@@ -59,7 +60,7 @@ export async function rerouteMisplaced(
 ): Promise<void> {
   const { tenant, queue } = delivery.message.queue;
   context.log.warn(
-    { task_id: snapshot.id, tenant, queue },
+    { ...taskFields(snapshot), tenant, received_from: queue },
     'received a dispatch message from a queue that is not its task’s',
   );
   if (!isEnded(snapshot.head)) await dispatch(context, snapshot, snapshot.head.version, 'again');

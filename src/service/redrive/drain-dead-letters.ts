@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import type { DeadLetter, DeadLetters } from '../../ports/dead-letters.ts';
+import { taskFields } from '../../ports/task-fields.ts';
 import type { ServiceContext } from '../context.ts';
 import { messageOf } from '../hand-over.ts';
 import type { DrainDeadLettersRequest, DrainedDeadLetters } from '../service.ts';
@@ -138,7 +139,8 @@ class QueueDrain {
     const sent = messages.length === 0 ? [] : await broker.send(messages);
     const failed = judged.filter((_, i) => sent[i] !== true);
     for (const one of failed) {
-      const fields = { err: sent[judged.indexOf(one)], task_id: one.snapshot?.id, queue: this.#queue.queue };
+      const task = one.snapshot === undefined ? {} : taskFields(one.snapshot);
+      const fields = { err: sent[judged.indexOf(one)], queue: this.#queue.queue, ...task };
       log.warn(fields, 'could not resend the dispatch message of a dead letter; the letter is kept');
     }
     return new Set(failed);

@@ -1,3 +1,4 @@
+import { taskFields } from '../../ports/task-fields.ts';
 import type { Snapshot } from '../../ports/task-store.ts';
 import { commitCommand, readTask } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
@@ -25,7 +26,7 @@ export async function redriveSnapshot(
     // If the immediate dispatch of a redriven task fails, its due entry remains, and the sweep dispatches the task.
     await makeReady(context, done.snapshot, 'redrive').catch((err: unknown) => {
       context.log.warn(
-        { err, task_id: read.id, queue: read.submission.scope.queue },
+        { err, ...taskFields(done.snapshot) },
         'could not dispatch a redriven task; the sweep will do it',
       );
     });

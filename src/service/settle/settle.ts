@@ -19,7 +19,9 @@ import {
 } from '../rejections.ts';
 import type { ReportContext, SettleAnswer, SettleContext } from '../service.ts';
 import type { LiveSession } from '../session/sessions.ts';
+import type { StepSpans } from '../step-spans.ts';
 import type { HeldLease } from './held-leases.ts';
+import { beginSettleSpans, endSettleSpans } from './settle-spans.ts';
 
 /**
  * How often a settlement is tried in total. If another writer changes the task first, the settlement is decided again on
@@ -142,9 +144,11 @@ async function writeRound(
   context: ServiceContext,
   round: SettlementRound,
   results: SettleResult[],
+  spans: StepSpans | undefined,
 ): Promise<SettlementInProgress[]> {
   const lostRaces: SettlementInProgress[] = [];
-  const outcomes = await context.store.append(round.changes);
+  const write = (): Promise<readonly WriteOutcome[]> => context.store.append(round.changes);
+  const outcomes = await (spans === undefined ? write() : spans.commit(write));
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
     const one = round.settlements[i];
@@ -270,20 +274,23 @@ export async function settle(
   countsAsRelease = false,
 ): Promise<SettleAnswer> {
   const results = new Array<SettleResult>(items.length);
+  const startedAtMs = context.clock.monotonic();
   const to = creditedSession(context, from);
   let settlements = await loadSettlements(context, items, from, results, countsAsRelease);
+  const spans = beginSettleSpans(context, items, settlements, startedAtMs);
   const credited = returnCredits(settlements, items.length, to);
   for (let i = 0; i < maxTries && settlements.length > 0; i++) {
     const round = decideRound(context, settlements, results);
     settlements = [];
     if (round.changes.length === 0) break;
     try {
-      settlements = await writeRound(context, round, results);
+      settlements = await writeRound(context, round, results, spans);
     } catch (thrown) {
       for (const one of round.settlements) results[one.index] ??= { error: itemError(thrown) };
     }
   }
   for (const one of settlements) results[one.index] = refused(context, one, contended(one.lease.id));
+  if (spans !== undefined) endSettleSpans(spans, results);
   return { results, credited: credited && to !== undefined && isCurrent(to) };
 }
 

@@ -122,5 +122,5 @@ function claimedAssignmentOf(
   context.changeFeed.publish(snapshot.id);
   context.metrics?.changed(snapshot, snapshot.tip);
   context.heldLeases.put({ snapshot, receiptHandle: '', sessionId: session.id, begun: session.begins });
-  return assignmentOf(context, '', snapshot);
+  return assignmentOf(context, '', snapshot, undefined);
 }

@@ -13,7 +13,9 @@ import type { ServiceContext } from '../context.ts';
 import { dispatch, dispatchLowest, laneOf } from '../hand-over.ts';
 import { noteRedriven, redriveSnapshot } from '../redrive/redrive.ts';
 import { itemError } from '../rejections.ts';
+import type { StepSpans } from '../step-spans.ts';
 import { claimOnAccept } from './claim-on-accept.ts';
+import { beginSubmitSpans, endSubmitSpans, failSubmitSpans } from './submit-spans.ts';
 
 /**
  * The options of a submission that sets no option. All such submissions share this object, so that it is encoded only once.
@@ -163,12 +165,15 @@ async function accept(
   context: ServiceContext,
   target: QueueRef,
   batch: readonly Acceptance[],
+  spans: StepSpans | undefined,
 ): Promise<readonly AcceptOutcome[]> {
   const claims = claimOnAccept(context, target, batch);
-  if (claims === undefined) return context.store.accept(batch);
+  const write = (): Promise<readonly AcceptOutcome[]> => context.store.accept(claims?.batch ?? batch);
+  const commit = (): ReturnType<typeof write> => (spans === undefined ? write() : spans.commit(write));
+  if (claims === undefined) return commit();
   let accepted: readonly AcceptOutcome[];
   try {
-    accepted = await context.store.accept(claims.batch);
+    accepted = await commit();
   } catch (thrown) {
     claims.releaseAll();
     throw thrown;
@@ -177,17 +182,38 @@ async function accept(
   return accepted;
 }
 
+type SubmitDeadline = { readonly notAfterMs: number | undefined };
+
 /** Submits a batch of tasks. If the engine is overloaded, the whole batch is refused before any work is done. */
 export async function submit(
   context: ServiceContext,
   target: QueueRef,
   items: readonly SubmitItem[],
-  call: { readonly notAfterMs: number | undefined },
+  call: SubmitDeadline,
+): Promise<readonly SubmitResult[]> {
+  const spans = beginSubmitSpans(context, target, items);
+  if (spans === undefined) return submitWithin(context, target, items, call, undefined);
+  try {
+    const results = await submitWithin(context, target, items, call, spans);
+    endSubmitSpans(spans, results);
+    return results;
+  } catch (thrown) {
+    failSubmitSpans(spans, thrown);
+    throw thrown;
+  }
+}
+
+async function submitWithin(
+  context: ServiceContext,
+  target: QueueRef,
+  items: readonly SubmitItem[],
+  call: SubmitDeadline,
+  spans: StepSpans | undefined,
 ): Promise<readonly SubmitResult[]> {
   let release: (() => void) | undefined;
   try {
     release = context.overload?.admit(items.length);
-    return await submitAdmitted(context, target, items, call);
+    return await submitAdmitted(context, target, items, call, spans);
   } catch (thrown) {
     if (context.metrics !== undefined) countRefused(context.metrics, target, items, asHoldfastError(thrown));
     throw thrown;
@@ -229,7 +255,8 @@ async function submitAdmitted(
   context: ServiceContext,
   target: QueueRef,
   items: readonly SubmitItem[],
-  call: { readonly notAfterMs: number | undefined },
+  call: SubmitDeadline,
+  spans: StepSpans | undefined,
 ): Promise<readonly SubmitResult[]> {
   if (!context.queues.has(target)) await context.queues.ensure(target);
   const nowMs = context.clock.now();
@@ -248,6 +275,7 @@ async function submitAdmitted(
     context,
     target,
     submissions.map((submission) => acceptance(submission)),
+    spans,
   );
   const results = new Array<SubmitResult>(items.length);
   const waits: Promise<void>[] = [];
@@ -262,7 +290,12 @@ async function submitAdmitted(
       results[i] = resultOf(one.snapshot, false);
     else
       waits.push(
-        settleItem(i, one.kind === 'failed' ? Promise.reject(one.error) : acknowledge(one, submission)),
+        settleItem(
+          i,
+          one.kind === 'failed'
+            ? Promise.reject(one.error)
+            : (spans?.within(i, () => acknowledge(one, submission)) ?? acknowledge(one, submission)),
+        ),
       );
   }
   if (waits.length > 0) await Promise.all(waits);

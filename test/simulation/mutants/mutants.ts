@@ -64,9 +64,9 @@ export const mutants: readonly Mutant[] = [
     restatedBy: ['runningTaskKeepsItsMessage'],
     edits: [
       {
-        find: 'const outcomes = await context.store.append(round.changes);',
+        find: 'const outcomes = await (spans === undefined ? write() : spans.commit(write));',
         replace: `await context.broker.delete(round.settlements.map((one) => one.lease.receiptHandle));
-          const outcomes = await context.store.append(round.changes);`,
+          const outcomes = await (spans === undefined ? write() : spans.commit(write));`,
       },
     ],
   },

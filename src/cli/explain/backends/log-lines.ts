@@ -9,6 +9,8 @@ export interface LogLine {
   readonly service: string;
   /** The number of the attempt that the line belongs to, if it says so. */
   readonly attempt: number | undefined;
+  /** The trace that the line belongs to, if it says so. A later attempt has a trace of its own. */
+  readonly traceId: string | undefined;
 }
 
 /** The levels of pino by their numbers. */
@@ -49,5 +51,6 @@ export function lineOf(atMs: number, text: string, kept: Fields): LogLine {
     text: error === '' || message.includes(error) ? message : `${message}: ${error}`,
     service: firstOf(fields, 'service.name', 'service_name', 'service'),
     attempt: Number(firstOf(fields, 'attempt', 'holdfast.attempt')) || undefined,
+    traceId: /^[0-9a-f]{32}$/.exec(firstOf(fields, 'trace_id'))?.[0],
   };
 }

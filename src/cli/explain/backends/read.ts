@@ -6,6 +6,9 @@ import { logStore, type TimeSpan } from './logs.ts';
 import type { Span } from './spans.ts';
 import { traceStore } from './traces.ts';
 
+/** The most traces of later attempts that are read, the newest of those that the log lines name. */
+const mostLaterTraces = 3;
+
 /** The spans and the log lines of a task, as far as back ends are configured and have answered. */
 export interface Telemetry {
   /** Undefined if no store of traces is configured, or if it has not answered. */
@@ -16,7 +19,8 @@ export interface Telemetry {
 }
 
 /**
- * Reads the spans and the log lines of a task at the same time. A back end that is down, slow, refuses the request or is
+ * Reads the spans and the log lines of a task at the same time, and then the traces of later attempts, which the lines name.
+ * A back end that is down, slow, refuses the request or is
  * configured in a wrong form is one sentence: the rest of the answer does not depend on it.
  */
 export async function readTelemetry(
@@ -49,5 +53,14 @@ export async function readTelemetry(
     ),
     read('HOLDFAST_LOGS', (config) => logStore(config, clock).linesOf(lines, span)),
   ]);
-  return { spans, lines: found, faults };
+  const later = new Set(found?.toReversed().flatMap((line) => line.traceId ?? []));
+  if (traceId !== undefined) later.delete(traceId);
+  const spansOfLater = await Promise.all(
+    [...later]
+      .slice(0, spans === undefined && traceId !== undefined ? 0 : mostLaterTraces)
+      .map((id) => read('HOLDFAST_TRACES', (config) => traceStore(config, clock).spansOf(id))),
+  );
+  const every = [spans, ...spansOfLater].filter((some) => some !== undefined);
+  const sorted = every.flat().sort((one, other) => one.startMs - other.startMs);
+  return { spans: every.length === 0 ? undefined : sorted, lines: found, faults: [...new Set(faults)] };
 }

@@ -6,8 +6,9 @@ const fixedBytes = 256;
 
 /** Returns an upper bound of an assignment's bytes on the wire. */
 function maxWireBytes(task: Assignment): number {
-  const { id, key, queue, tenant, traceparent, parentId, tags } = task;
-  let chars = id.length + key.length + queue.length + tenant.length + traceparent.length + parentId.length;
+  const { id, key, queue, tenant, traceparent, attemptTraceparent = '', parentId, tags } = task;
+  let chars = id.length + key.length + queue.length + tenant.length + parentId.length;
+  chars += traceparent.length + attemptTraceparent.length;
   for (const tag of tags) chars += tag.length;
   return fixedBytes + task.spec.length + task.lease.length + 3 * chars;
 }

@@ -247,6 +247,8 @@ export function assignmentToWire(task: Assignment): MessageInitShape<typeof Assi
     alone: task.alone,
     losses: task.losses,
     recordsBegin: task.recordsBegin,
+    attemptTraceparent: task.attemptTraceparent ?? '',
+    queuedMs: int64(task.queuedMs ?? 0),
   };
 }
 

@@ -16,7 +16,7 @@ export const nodeMetrics = {
     labels: { 'rpc.method': names, 'rpc.status_code': statusCodes, 'error.type': errorTypes },
     description:
       'The time of unary calls of the API, from when the server begins them. `error.type` is the reason of the error.',
-    usedBy: 'objective API availability; panel Overview: calls',
+    usedBy: 'panel Overview: calls',
     on: onServer,
   },
   'rpc.client.call.duration': {

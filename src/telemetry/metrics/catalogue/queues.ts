@@ -44,7 +44,7 @@ export const queueMetrics = {
     unit: '{queue}',
     labels: { queue: names },
     description: '1 if the queue is paused, otherwise 0.',
-    usedBy: 'panel Queues: paused; verdict QUEUE_PAUSED',
+    usedBy: 'alert OldestReady; panel Queues: paused; verdict QUEUE_PAUSED',
     on: onServer,
   },
   'holdfast.worker.connected': {
@@ -78,12 +78,13 @@ export const queueMetrics = {
         'expire_leases',
         'membership',
         'settings',
+        'unserved',
         'workers',
       ],
     },
     description:
       'How long ago a background loop last ended a round without a failure. For `sweep` also how long the oldest due task has waited, if that is longer.',
-    usedBy: 'alert SweepLag',
+    usedBy: 'alert SweepLag; alert NoSeries',
     on: onServer,
   },
   'holdfast.sweep.dispatched': {

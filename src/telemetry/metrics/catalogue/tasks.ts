@@ -57,7 +57,7 @@ export const taskMetrics = {
     labels: { queue: names, type: names, outcome: attemptOutcomes },
     description:
       'Claims that ended. `worker_lost`: the lease expired, or the process ended, while the handler ran. `lease_expired`: the lease expired otherwise. `recalled`: given back before the handler was called. `released`: given back after. `deadline`: the deadline or the lifetime of the task was over.',
-    usedBy: 'panel Queues: attempts; alert LeaseExpiries',
+    usedBy: 'panel Queues: attempts',
     on: onServer,
   },
   'holdfast.task.wait.duration': {

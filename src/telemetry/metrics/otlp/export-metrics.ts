@@ -1,27 +1,20 @@
 import { isInstance, messageOf, readProperty } from '../../../core/untrusted.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
+import { CollectorLog } from '../../otlp/collector-log.ts';
 import type { Registry } from '../registry.ts';
 import { otlpMetric } from './otlp-data.ts';
 import type { OtlpSettings } from './otlp-settings.ts';
 
 /** The packages by which a process exports its metrics. A program that exports none needs none of them. */
-const packages = [
-  '@opentelemetry/api',
-  '@opentelemetry/resources',
-  '@opentelemetry/exporter-metrics-otlp-proto',
-];
-
-/** The shortest time in ms between two log lines about a collector that does not take the metrics. */
-const logEveryMs = 60_000;
+const packages = ['@opentelemetry/resources', '@opentelemetry/exporter-metrics-otlp-proto'];
 
 export interface ExportOptions extends OtlpSettings {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
-  /** The `service.name` of the process, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES name another. */
-  readonly serviceName: string;
-  readonly version: string;
+  /** The attributes by which the process names itself (`processAttributes`). */
+  readonly process: Readonly<Record<string, string>>;
 }
 
 export interface MetricsExport {
@@ -51,7 +44,7 @@ export async function startExport(options: ExportOptions): Promise<MetricsExport
   }
   if (ignored !== undefined) log.warn({}, ignored);
   const stopping = new AbortController();
-  const exportLog = new FailureLog(clock, log);
+  const exportLog = new CollectorLog(clock, log, 'metrics');
   const sendOnce = async (limitMs: number): Promise<void> => {
     const over = new AbortController();
     const late = clock.sleep(limitMs, over.signal).then(() => {
@@ -59,9 +52,8 @@ export async function startExport(options: ExportOptions): Promise<MetricsExport
     });
     try {
       await Promise.race([send(), late]);
-      exportLog.succeeded();
     } catch (err) {
-      exportLog.failed(err);
+      exportLog.failed(0, err);
     } finally {
       over.abort();
     }
@@ -84,28 +76,21 @@ export async function startExport(options: ExportOptions): Promise<MetricsExport
       over.abort();
       const leftMs = untilMs - clock.monotonic();
       if (leftMs > 0) await sendOnce(leftMs);
+      exportLog.close();
     },
   };
 }
 
 async function openExporter(options: ExportOptions): Promise<Send> {
-  const { registry, clock, serviceName, version, timeoutMs } = options;
+  const { registry, clock, process, url, timeoutMs } = options;
   const [resources, { OTLPMetricExporter }] = await Promise.all([
     import('@opentelemetry/resources'),
     import('@opentelemetry/exporter-metrics-otlp-proto'),
   ]);
-  // No other detector runs: theirs would put the command line and the ids of the machine on every metric.
-  const detectors = [resources.resourceAttributesEnvDetector, resources.serviceNameEnvDetector];
-  const resource = resources
-    .resourceFromAttributes({
-      'service.name': serviceName,
-      'service.version': version,
-      'service.instance.id': clock.uuid(),
-    })
-    .merge(resources.detectResources({ detectors }));
+  const resource = resources.resourceFromAttributes(process);
   // A collector that does not answer has at most one request.
-  const exporter = new OTLPMetricExporter({ timeoutMillis: timeoutMs, concurrencyLimit: 1 });
-  const scope = { name: 'holdfast', version };
+  const exporter = new OTLPMetricExporter({ url, timeoutMillis: timeoutMs, concurrencyLimit: 1 });
+  const scope = { name: 'holdfast', version: process['service.version'] ?? '' };
   const startedAtMs = clock.now();
   return async () => {
     const collected = await registry.collect();
@@ -118,32 +103,4 @@ async function openExporter(options: ExportOptions): Promise<Send> {
       });
     });
   };
-}
-
-/** Logs at most one line a minute about exports that fail. */
-class FailureLog {
-  readonly #clock: Clock;
-  readonly #log: Log;
-  #loggedAtMs = Number.NEGATIVE_INFINITY;
-  #failed = 0;
-
-  constructor(clock: Clock, log: Log) {
-    this.#clock = clock;
-    this.#log = log;
-  }
-
-  succeeded(): void {
-    this.#failed = 0;
-  }
-
-  failed(err: unknown): void {
-    this.#failed++;
-    const nowMs = this.#clock.monotonic();
-    if (nowMs - this.#loggedAtMs < logEveryMs) return;
-    this.#loggedAtMs = nowMs;
-    this.#log.warn(
-      { error: messageOf(err), failed: this.#failed },
-      'the collector did not take the metrics; the next export has all of them',
-    );
-  }
 }

@@ -2,6 +2,7 @@ import { asHoldfastError } from '../../../../core/errors.ts';
 import { checkTransition } from '../../../../core/submission/check.ts';
 import { lostRace } from '../../../../core/task/conflict.ts';
 import type { Head } from '../../../../core/task/head.ts';
+import { taskFields } from '../../../../ports/task-fields.ts';
 import type { Change, TaskId, Transition, WriteOutcome } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
 import type { KnownTask } from '../items/known-tasks.ts';
@@ -89,10 +90,9 @@ async function reportConflict(
   const loaded = await loadWithHead(context, known.address, own, 'append');
   if (loaded === undefined) return noSuchTask;
   const { snapshot } = loaded;
-  const { queue } = snapshot.submission.scope;
-  const { attempt, worker } = snapshot.head;
   const err = lostRace(change.id, snapshot.head, cause);
-  const line = { task_id: change.id, queue, attempt, winner: worker, refusal: cause.name, err };
+  const { worker: winner } = snapshot.head;
+  const line = { ...taskFields(snapshot), winner, refusal: cause.name, err };
   if (claims(change))
     context.log.info(line, 'a claim was refused: another change of the task was written first');
   else context.log.debug(line, 'a change of a task was refused because another change was written first');

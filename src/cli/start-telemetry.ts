@@ -1,0 +1,65 @@
+/** Starts the telemetry of a process of the command. What the process neither shows nor exports is not loaded. */
+import type { ProcessMetrics } from '../node/metrics/start-metrics.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Tracing } from '../ports/tracing.ts';
+import type { MetricsFlags } from './metrics-options.ts';
+
+/** How long a stopping process waits for the collector to take its last spans and metrics, in ms. */
+const lastExportMs = 300;
+
+export interface RunningTelemetry {
+  readonly tracing: Tracing;
+  /** Undefined if the process neither shows nor exports metrics. */
+  readonly metrics: ProcessMetrics | undefined;
+  /** Sends what is left to the collector, spans and metrics at the same time, and waits for it a short time only. */
+  stop(): Promise<void>;
+}
+
+export interface TelemetryOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly serviceName: 'holdfast-server' | 'holdfast-worker';
+  /** The options of the process's metrics. Default: it has no metrics. */
+  readonly metrics?: MetricsFlags | undefined;
+}
+
+/**
+ * Starts the metrics if an option asks for them, and the export of traces and metrics if the environment names an endpoint
+ * of OTLP. The tracing also uses an SDK that the user's own module has registered.
+ *
+ * @throws HoldfastError BAD_CONFIGURATION if the environment has a value that means nothing.
+ */
+export async function startTelemetry(options: TelemetryOptions): Promise<RunningTelemetry> {
+  const { clock, log, serviceName } = options;
+  const [{ processAttributes }, { startExporting }, { OtelTracing }, { packageVersion }] = await Promise.all([
+    import('../telemetry/otlp/environment.ts'),
+    import('../telemetry/traces/start-exporting.ts'),
+    import('../telemetry/traces/otel-tracing.ts'),
+    import('../platform/version.ts'),
+  ]);
+  const service = { name: serviceName, version: packageVersion(), instanceId: clock.uuid() };
+  const named = processAttributes(process.env, service);
+  const metrics = await startMetrics(options, named);
+  const exporting = await startExporting({ env: process.env, clock, log, process: named });
+  return {
+    metrics,
+    tracing: new OtelTracing(() => service.version),
+    stop: async () => void (await Promise.all([metrics?.stop(lastExportMs), exporting.stop(lastExportMs)])),
+  };
+}
+
+async function startMetrics(
+  { clock, log, metrics: flags }: TelemetryOptions,
+  named: Readonly<Record<string, string>>,
+): Promise<ProcessMetrics | undefined> {
+  if (flags === undefined) return undefined;
+  const { metricsPort, metricsHost, metricsTenants: tenants } = flags;
+  const { otlpSettings } = await import('../telemetry/metrics/otlp/otlp-settings.ts');
+  const settings = otlpSettings(process.env);
+  if (metricsPort === undefined && settings === undefined) return undefined;
+  const { startMetrics: start } = await import('../node/metrics/start-metrics.ts');
+  const listen = metricsPort === undefined ? undefined : { host: metricsHost, port: metricsPort };
+  const otlp = settings === undefined ? undefined : { ...settings, process: named };
+  return start({ clock, log, listen, otlp, tenants });
+}
