@@ -75,9 +75,9 @@ export const mutants: readonly Mutant[] = [
     file: settle,
     edits: [
       {
-        find: 'results[one.index] = { error: itemError(rejectionError(one.lease.id, decision.rejection)) };',
+        find: 'results[one.index] = refused(context, one, rejectionError(one.lease.id, decision.rejection));',
         replace: `context.background('delivery', context.broker.delete([one.lease.receiptHandle]));
-          results[one.index] = { error: itemError(rejectionError(one.lease.id, decision.rejection)) };`,
+          results[one.index] = refused(context, one, rejectionError(one.lease.id, decision.rejection));`,
       },
     ],
   },
