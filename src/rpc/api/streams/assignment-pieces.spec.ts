@@ -79,7 +79,7 @@ describe('an assignment that is sent as several messages', () => {
     expect([1, 3, 2].map((wire) => numbering.acknowledge(wire))).toMatchObject([
       { service: 1, tasks: 10 },
       { service: 2, tasks: 20 },
-      {},
+      undefined,
     ]);
     expect(numbering.acknowledge(5)).toMatchObject({ service: 3, tasks: 10 });
     expect(numbering.acknowledge(5)).toBeUndefined();
