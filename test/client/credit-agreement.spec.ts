@@ -93,6 +93,42 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('compare' as const) }) },
 );
 
+const fast = { do: 'submit', type: 'job', count: 30, ms: 5, kb: 0 } as const;
+/** A hello between two messages of one assignment: the answers to the settlements of the first one's tasks are lost. */
+const helloAmidPieces = (beforeMs: number, ms: number, serverIsLate: boolean): readonly Step[] => [
+  { do: 'narrow', ms: 4 },
+  { do: 'burst', count: 70, kb: 20 },
+  { do: 'wait', ms: beforeMs },
+  { do: 'loseAnswers', ms, serverIsLate },
+  { do: 'narrow', ms: 0 },
+  { do: 'wait', ms: 5_000 },
+  { do: 'compare' },
+];
+/** A batch of settlements that the server gets after the hello that the worker sent later. */
+const lateBatch = (ms: number): readonly Step[] => [
+  { do: 'delay', stream: 'report', direction: 'up', ms: 900 },
+  fast,
+  { do: 'wait', ms },
+  { do: 'cut', stream: 'report', serverIsLate: true },
+  { do: 'wait', ms: 2_000 },
+  { do: 'compare' },
+];
+const beforeMs = fc.constantFrom(3_500, 4_000, 4_300);
+const lateBatches = fc.constantFrom(10, 100, 600).map(lateBatch);
+const hellosAmidPieces = fc
+  .tuple(beforeMs, fc.constantFrom(100, 600), fc.boolean())
+  .map((parts) => helloAmidPieces(...parts));
+const steps = fc
+  .array(
+    fc.oneof(
+      { weight: 8, arbitrary: step.map((one): readonly Step[] => [one]) },
+      { weight: 1, arbitrary: hellosAmidPieces },
+      { weight: 1, arbitrary: lateBatches },
+    ),
+    { minLength: 3, maxLength: 30 },
+  )
+  .map((parts) => parts.flat());
+
 /** The credit counts of all workers and of all sessions, the newest last. */
 const counts = vi.hoisted(() => ({ workers: [] as Credits[], sessions: [] as SessionCredits[] }));
 vi.mock(import('../../src/client/worker/streams/credits.ts'), async (original) => {
@@ -126,7 +162,7 @@ function expectAgreement(): void {
   });
 }
 
-async function holds(concurrency: number, steps: readonly Step[]): Promise<void> {
+async function holds(concurrency: number, all: readonly Step[]): Promise<void> {
   const clock = virtualClock();
   const engine = memory({ clock });
   const append = engine.store.append.bind(engine.store);
@@ -224,7 +260,7 @@ async function holds(concurrency: number, steps: readonly Step[]): Promise<void>
   };
   submit('job', 1, { x: '', ms: 0 });
   await clock.advance(2_000);
-  for (const one of steps) await (take[one.do] as (one: Step) => Promise<void> | void)(one);
+  for (const one of all) await (take[one.do] as (one: Step) => Promise<void> | void)(one);
 
   link.mend();
   setPaused(false);
@@ -256,12 +292,11 @@ async function holds(concurrency: number, steps: readonly Step[]): Promise<void>
 }
 
 it('a worker and its server count the same credit after delays, cuts, lost answers and failures of the store', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.constantFrom(1, 5, 25, 60),
-      fc.array(step, { minLength: 3, maxLength: 30 }),
-      (concurrency, steps) => holds(concurrency, steps),
-    ),
-    { numRuns: Number(process.env.CREDIT_RUNS ?? 40) },
-  );
+  await fc.assert(fc.asyncProperty(fc.constantFrom(1, 5, 25, 60), steps, holds), {
+    numRuns: Number(process.env.CREDIT_RUNS ?? 25),
+    examples: [
+      [60, helloAmidPieces(3_500, 100, false)],
+      [1, lateBatch(10)],
+    ],
+  });
 }, 170_000);
