@@ -203,7 +203,14 @@ export interface HeartbeatItem {
 }
 
 export type ReportRequest =
-  | { readonly kind: 'hello'; readonly sessionId: string; readonly workerId: string; readonly tenant: string }
+  | {
+      readonly kind: 'hello';
+      readonly sessionId: string;
+      readonly workerId: string;
+      readonly tenant: string;
+      /** The number of hello messages that the worker has sent on the session's Work stream; 0 or absent: not named. */
+      readonly hellos?: number;
+    }
   | { readonly kind: 'settlements'; readonly batch: number; readonly items: readonly Settlement[] }
   | { readonly kind: 'heartbeats'; readonly batch: number; readonly items: readonly HeartbeatItem[] }
   | { readonly kind: 'keepAlive' };

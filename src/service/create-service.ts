@@ -140,6 +140,7 @@ function serviceOf(context: ServiceContext): Service {
     redispatch: (request) => redispatch(context, request),
     openSession: (hello, sink) => openSession(context, hello, sink),
     settle: (items, to) => settle(context, items, to),
+    hellosOf: (sessionId) => context.sessions.get(sessionId)?.hellos,
     heartbeat: (items, from) => heartbeat(context, items, from),
     claim: (request) => claim(context, recent, turns, request),
     queues: (tenant) => admin.queues(context, tenant),

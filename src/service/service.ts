@@ -149,8 +149,11 @@ export interface Session {
   credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void;
   /** Replaces the worker's credits after the worker has sent its hello message again. */
   reset(hello: Pick<WorkerHello, 'tasks' | 'bytes' | 'types'>): void;
-  /** Records that the worker has received all assignment messages up to the one with the number `seq`. */
-  received(seq: number): void;
+  /**
+   * Records that the worker has received all assignments before the one with the number `seq`, and the first `tasks` tasks of
+   * that one; without `tasks` all of them.
+   */
+  received(seq: number, tasks?: number): void;
   /**
    * Records the attempts whose handlers the worker calls now: by their places in the order of assignment of this
    * session (from 1), or, for tasks of an earlier session, by name.
@@ -181,6 +184,11 @@ export interface ReportContext {
 export interface SettleContext extends ReportContext {
   /** The session that gets the credits of the settled tasks back, if that session is on this node. */
   readonly sessionId: string | undefined;
+  /**
+   * The number of hello messages by which the session's credits had been set when the worker sent the settlements. The
+   * credits count only as long as there was no further one. Absent: as many as the session has received by now.
+   */
+  readonly hellos?: number | undefined;
 }
 
 export interface SettleAnswer {
@@ -421,6 +429,8 @@ export interface Service {
 
   openSession(hello: WorkerHello, sink: SessionSink): Session;
   settle(items: readonly Settlement[], context: SettleContext): Promise<SettleAnswer>;
+  /** Returns the number of hello messages of a session by now; undefined if the session is not on this node. */
+  hellosOf(sessionId: string): number | undefined;
   heartbeat(items: readonly HeartbeatItem[], context: ReportContext): Promise<readonly HeartbeatAnswer[]>;
   claim(request: ClaimRequest): Promise<readonly Assignment[]>;
 

@@ -95,8 +95,9 @@ class WorkerRun implements RunningWorker {
       },
     );
     this.#settlements = new Settlements(clock, this.#reportStream, {
-      sessionFor: (batch) => this.#credits.sessionFor(batch),
-      settled: (final, session, sent) => this.#credits.settled(final, session, sent),
+      periodFor: (batch) => this.#credits.periodFor(batch),
+      settled: (final, credited, sent) => this.#credits.settled(final, credited, sent),
+      creditUnknown: (period) => this.#credits.creditUnknown(period),
     });
     this.#heartbeats = new Heartbeats(clock, this.#reportStream, {
       stop: (held, cause) =>
@@ -117,10 +118,7 @@ class WorkerRun implements RunningWorker {
         ...{ reportsBegun: !parts.beginsAtOnce, runsAlone: true },
       },
       {
-        initialCredit: () => {
-          this.#settlements.creditReplaced();
-          return this.#credits.initialCredit();
-        },
+        initialCredit: (isFirst) => this.#credits.initialCredit(isFirst),
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),
         assigned: (tasks, first, current) => {
           for (const { queue } of tasks) parts.metrics?.consumed(queue, 1);

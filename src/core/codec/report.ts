@@ -118,7 +118,11 @@ export function encodeReportRequest(request: ReportRequest): Uint8Array<ArrayBuf
   writer.reset();
   if (request.kind === 'hello') {
     writer.nested(1, (into) =>
-      into.string(1, request.sessionId).string(2, request.workerId).string(3, request.tenant),
+      into
+        .string(1, request.sessionId)
+        .string(2, request.workerId)
+        .string(3, request.tenant)
+        .number(4, request.hellos ?? 0),
     );
   } else if (request.kind === 'settlements') {
     writer.nested(2, (into) => {
@@ -138,13 +142,15 @@ function readHello(reader: Reader): ReportRequest {
   let sessionId = '';
   let workerId = '';
   let tenant = '';
+  let hellos = 0;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) sessionId = reader.string();
     else if (field === 2) workerId = reader.string();
     else if (field === 3) tenant = reader.string();
+    else if (field === 4) hellos = reader.number();
     else reader.skip();
   }
-  return { kind: 'hello', sessionId, workerId, tenant };
+  return { kind: 'hello', sessionId, workerId, tenant, hellos };
 }
 
 /** Decodes a ReportRequest. A message of an unknown kind, from a newer worker, is read as a keep-alive. */

@@ -65,11 +65,12 @@ export async function settleEach(
 ): Promise<SettleAnswer> {
   const refuse = (error: ItemError): SettleResult => ({ error });
   const { valid, refused } = separateInvalid(batch, settlement, deps.clock.now(), refuse);
-  // A task whose settlement was refused keeps its lease and still uses one credit of the worker, so no credit goes back
-  // to the session.
-  if (valid.length === 0) return { results: mergeResults(batch.length, refused, []), credited: true };
+  if (valid.length === 0) return { results: mergeResults(batch.length, refused, []), credited: false };
+  // A task whose settlement was refused keeps its lease and still uses one credit of the worker. The worker counts by
+  // batches, so no credit of this one goes back to the session.
+  const from = refused.size === 0 ? context : { ...context, sessionId: undefined };
   try {
-    const { results, credited } = await deps.service.settle(valid.map(withinLimits), context);
+    const { results, credited } = await deps.service.settle(valid.map(withinLimits), from);
     return { results: mergeResults(batch.length, refused, results), credited };
   } catch (thrown) {
     const failed = valid.map(() => refuse(itemError(thrown)));

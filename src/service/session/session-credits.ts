@@ -57,7 +57,7 @@ export class SessionCredits {
   readonly roomOfType: ((type: string) => number) | undefined;
 
   constructor(hello: HelloCredits) {
-    this.#tasks = Math.min(hello.tasks, limits.inFlightTasks);
+    this.#tasks = hello.tasks;
     this.#bytes = hello.bytes;
     const limited = hello.types.filter(({ tasks }) => tasks !== undefined);
     if (limited.length === 0) return;
@@ -66,8 +66,9 @@ export class SessionCredits {
     this.roomOfType = (type) => this.#roomOf(type);
   }
 
+  /** The number of tasks that the worker may be assigned now. The worker may have given more: they are counted. */
   get tasks(): number {
-    return this.#tasks;
+    return Math.min(this.#tasks, limits.inFlightTasks);
   }
 
   get bytes(): number {
@@ -91,7 +92,8 @@ export class SessionCredits {
 
   /** Returns how many more tasks of this type the worker may be assigned, as far as the type's own limit says. */
   tasksOf(type: string): number {
-    return Math.max(0, this.#ofType?.get(type)?.tasks ?? limits.inFlightTasks);
+    const tasks = this.#ofType?.get(type)?.tasks ?? limits.inFlightTasks;
+    return Math.max(0, Math.min(tasks, limits.inFlightTasks));
   }
 
   /**
@@ -164,7 +166,7 @@ export class SessionCredits {
    * Which types have a limit of their own is decided by the first hello message.
    */
   reset(hello: HelloCredits, unreceived: UnreceivedTasks): void {
-    this.#tasks = Math.min(hello.tasks, limits.inFlightTasks) - this.#claimingTasks - unreceived.tasks;
+    this.#tasks = hello.tasks - this.#claimingTasks - unreceived.tasks;
     this.#bytes = hello.bytes - this.#claimingBytes - unreceived.bytes;
     for (const { type, tasks = limits.inFlightTasks } of hello.types) {
       const credits = this.#ofType?.get(type);
@@ -188,7 +190,7 @@ export class SessionCredits {
     const credits = this.#ofType?.get(type);
     if (credits === undefined) return limits.inFlightTasks;
     if (credits.tasks <= 0) credits.isLacking = true;
-    return Math.max(0, credits.tasks);
+    return Math.max(0, Math.min(credits.tasks, limits.inFlightTasks));
   }
 
   #begin(tasks: number, bytes: number): void {
@@ -211,14 +213,14 @@ export class SessionCredits {
   }
 
   #addTotal(tasks: number, bytes: number): void {
-    this.#tasks = Math.min(this.#tasks + tasks, limits.inFlightTasks);
+    this.#tasks += tasks;
     this.#bytes += bytes;
   }
 
   #addOfType(type: string, tasks: number): void {
     const credits = this.#ofType?.get(type);
     if (credits === undefined) return;
-    credits.tasks = Math.min(credits.tasks + tasks, limits.inFlightTasks);
+    credits.tasks += tasks;
     if (!credits.isLacking || credits.tasks <= 0) return;
     credits.isLacking = false;
     this.#isRefilled = true;

@@ -40,7 +40,7 @@ export class WorkerSession implements Session, LiveSession {
   /** Undefined if the worker keeps a task that must run alone until nothing else runs in it. */
   readonly #only: OnlyTask | undefined;
   #seq = 0;
-  #creditResets = 0;
+  #hellos = 1;
   #isClosed = false;
   #isDraining = false;
 
@@ -96,14 +96,14 @@ export class WorkerSession implements Session, LiveSession {
 
   reset(hello: HelloCredits): void {
     this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
-    this.#creditResets++;
+    this.#hellos++;
     this.#credits.reset(hello, this.#unacknowledged);
     this.#loop.wakeUp();
   }
 
-  received(seq: number): void {
+  received(seq: number, tasks?: number): void {
     this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
-    this.#unacknowledged.acknowledge(seq);
+    this.#unacknowledged.acknowledge(seq, tasks);
     this.#loop.wakeUp();
   }
 
@@ -174,8 +174,8 @@ export class WorkerSession implements Session, LiveSession {
     return this.#credits.limitsTypes;
   }
 
-  get creditResets(): number {
-    return this.#creditResets;
+  get hellos(): number {
+    return this.#hellos;
   }
 
   get hasUnacknowledged(): boolean {

@@ -71,8 +71,8 @@ export interface LiveSession extends WorkerReference {
    * The report did not come on the stream, so it does not show that the stream still reaches the worker.
    */
   creditSettled(tasks: number, bytes: number, types: readonly TypeCredit[]): void;
-  /** How often the worker has replaced the credits of the session by another hello message. */
-  readonly creditResets: number;
+  /** The number of hello messages on the stream. Each sets the credits of the session anew. */
+  readonly hellos: number;
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
   drain(): void;
   /**

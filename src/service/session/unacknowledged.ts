@@ -4,9 +4,10 @@ import type { Assignment } from '../../core/messages.ts';
 /** A worker with unacknowledged assignments that sends nothing for longer than this time, in ms, counts as unresponsive. */
 const unresponsiveMs = 1_000;
 
-/** The assignments of one message to the worker, and when the message was sent. */
+/** The tasks of one assignment that the worker has not received, and when the assignment was sent. */
 interface SentAssignments {
-  readonly tasks: readonly Assignment[];
+  tasks: readonly Assignment[];
+  readonly total: number;
   readonly atMs: number;
 }
 
@@ -21,7 +22,7 @@ export class UnacknowledgedAssignments {
   #hasLostLease = false;
 
   add(seq: number, tasks: readonly Assignment[], nowMs: number): void {
-    this.#sent.set(seq, { tasks, atMs: nowMs });
+    this.#sent.set(seq, { tasks, total: tasks.length, atMs: nowMs });
   }
 
   get tasks(): number {
@@ -47,11 +48,15 @@ export class UnacknowledgedAssignments {
     this.#hasLostLease = true;
   }
 
-  /** Removes all assignments up to this sequence number, because the worker has received them. */
-  acknowledge(seq: number): void {
-    for (const sentSeq of this.#sent.keys()) {
+  /**
+   * Removes all assignments before the one with this sequence number, and the first `received` tasks of that one, because the
+   * worker has received them. Without `received` it has received all of that one.
+   */
+  acknowledge(seq: number, received = Number.POSITIVE_INFINITY): void {
+    for (const [sentSeq, sent] of this.#sent) {
       if (sentSeq > seq) break;
-      this.#sent.delete(sentSeq);
+      if (sentSeq < seq || received >= sent.total) this.#sent.delete(sentSeq);
+      else sent.tasks = sent.tasks.slice(sent.tasks.length - (sent.total - received));
     }
   }
 

@@ -218,26 +218,27 @@ async function loadSettlements(
   }
 }
 
-/** The session to which a batch of settlements returns its credits, and the credit resets of it when the batch came. */
+/** The session to which a batch of settlements returns its credits, and its number of hello messages at which they count. */
 interface CreditedSession {
   readonly session: LiveSession;
-  readonly resets: number;
+  readonly hellos: number;
 }
 
 function creditedSession(
   { sessions }: ServiceContext,
-  { tenant, sessionId }: SettleContext,
+  { tenant, sessionId, hellos }: SettleContext,
 ): CreditedSession | undefined {
   const session = sessionId === undefined ? undefined : sessions.get(sessionId);
-  return session?.tenant === tenant ? { session, resets: session.creditResets } : undefined;
+  return session?.tenant === tenant ? { session, hellos: hellos ?? session.hellos } : undefined;
 }
 
 /**
- * True if the worker has not replaced its credits since it sent the batch: it counted the tasks of the batch as its own
- * then, so the credits of the batch would count twice, or were replaced.
+ * True if the session's credits were set by the hello message that was the worker's last when it sent the batch. A later hello
+ * counts the tasks of the batch as held, so the credits of the batch would count twice, or were replaced. An earlier one
+ * shows that the hello is still on its way, and would replace them.
  */
-function isCurrent({ session, resets }: CreditedSession): boolean {
-  return session.creditResets === resets;
+function isCurrent({ session, hellos }: CreditedSession): boolean {
+  return session.hellos === hellos;
 }
 
 /**

@@ -5,6 +5,7 @@ import { defineTask, typed } from '../../contract/task.ts';
 import type { BufferedAssignment } from '../buffered-assignment.ts';
 import { Slots } from '../slots.ts';
 import { CreditBalance } from './credit-balance.ts';
+import { type CreditPeriod, noPeriod } from './credits.ts';
 import type { PendingSettlement } from './settlements.ts';
 import type { CreditAmount } from './work-stream.ts';
 
@@ -35,13 +36,13 @@ class Worker {
       credit: (amount) => void this.sent.push(amount),
       resetCredit: () => {
         this.resets++;
-        this.last = this.balance.initialCredit();
+        this.last = this.balance.initialCredit(false);
       },
       due: (atMs) => {
         this.shrinkAtMs = atMs;
       },
     });
-    this.last = this.balance.initialCredit();
+    this.last = this.balance.initialCredit(true);
     this.balance.welcome('s');
   }
 
@@ -69,20 +70,23 @@ class Worker {
     this.balance.begun(task.handler.task.name);
   }
 
-  /** Ends an attempt. Returns the settlement and the session to which it returns its credit. */
-  end(type: string, durationMs: number): { readonly batch: PendingSettlement[]; readonly session: string } {
+  /** Ends an attempt. Returns the settlement and the period in which it returns its credit. */
+  end(
+    type: string,
+    durationMs: number,
+  ): { readonly batch: PendingSettlement[]; readonly period: CreditPeriod } {
     const ended = this.#running.findIndex(({ handler }) => handler.task.name === type);
     for (const task of this.#running.splice(ended, 1)) this.slots.ended(task);
     this.balance.ended(type, durationMs);
     this.unanswered++;
     this.start();
     const batch = [{ type, specBytes: 10, tries: 0 } as unknown as PendingSettlement];
-    return { batch, session: this.balance.sessionFor(batch) };
+    return { batch, period: this.balance.periodFor(batch) };
   }
 
-  answer({ batch, session }: ReturnType<Worker['end']>): void {
+  answer({ batch, period }: ReturnType<Worker['end']>): void {
     this.unanswered -= batch.length;
-    this.balance.settled(batch, session === '' ? undefined : session, batch);
+    this.balance.settled(batch, period, batch);
   }
 
   /** Lets time pass, with the calls of `shrink` that the balance requests. */
@@ -124,7 +128,7 @@ describe('the credit of a worker with a limited type', () => {
     worker.assign('slow');
     await worker.pass(2_500);
     const ended = worker.end('slow', 2_500);
-    expect(ended.session).toBe('s');
+    expect(ended.period.sessionId).toBe('s');
     worker.answer(ended);
     await clock.settle();
     expect(worker.sent.flatMap(({ types }) => types)).toEqual([]);
@@ -133,7 +137,7 @@ describe('the credit of a worker with a limited type', () => {
   it('of the type is sent if the node of the settlement did not return it', async () => {
     worker.assign('slow');
     await worker.pass(2_500);
-    worker.answer({ ...worker.end('slow', 2_500), session: '' });
+    worker.answer({ ...worker.end('slow', 2_500), period: noPeriod });
     expect(worker.sent.flatMap(({ types }) => types)).toEqual([{ type: 'slow', tasks: 1 }]);
   });
 
@@ -163,6 +167,9 @@ describe('the credit of a worker with a limited type', () => {
 
   it('of a worker that stops is none', () => {
     worker.balance.stop();
-    expect(worker.balance.initialCredit()).toMatchObject({ tasks: 0, types: [{ type: 'slow', tasks: 0 }] });
+    expect(worker.balance.initialCredit(false)).toMatchObject({
+      tasks: 0,
+      types: [{ type: 'slow', tasks: 0 }],
+    });
   });
 });

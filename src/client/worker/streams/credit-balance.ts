@@ -2,7 +2,7 @@ import { limits } from '../../../core/limits.ts';
 import type { TypeCredit } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Slots } from '../slots.ts';
-import { type Capacity, Credits, capacityFor } from './credits.ts';
+import { type Capacity, type CreditPeriod, Credits, capacityFor, noPeriod } from './credits.ts';
 import { maxPrefetch, Prefetch } from './prefetch.ts';
 import type { PendingSettlement } from './settlements.ts';
 import { TypeBalance } from './type-balance.ts';
@@ -43,7 +43,10 @@ export class CreditBalance {
   /** The credit of single task types; undefined if no type has a limit of its own. */
   readonly #types: TypeBalance | undefined;
   #shrinkAtMs: number | undefined;
-  #sessionId = '';
+  /** The number of hello messages on the newest work stream. */
+  #hellos = 0;
+  /** The period in which credits count now; none until the server has accepted the newest work stream. */
+  #period = noPeriod;
   /** The size in bytes of the specs of all assigned tasks whose settlement the server has not answered. */
   #heldBytes = 0;
   #replenishScheduled = false;
@@ -69,8 +72,13 @@ export class CreditBalance {
     this.#stopped = true;
   }
 
-  /** Returns the credit that a new work stream starts with, and resets the balance to it. */
-  initialCredit(): CreditAmount {
+  /**
+   * Returns the credit of a hello message, and resets the balance to it. `isFirst` is true for the first hello message of a
+   * work stream. Credits of earlier settlements do not count any more.
+   */
+  initialCredit(isFirst: boolean): CreditAmount {
+    this.#hellos = isFirst ? 1 : this.#hellos + 1;
+    this.#period = isFirst ? noPeriod : this.#periodOf(this.#period.sessionId);
     this.#adapt(this.#parts.clock.monotonic());
     const room = this.#capacity();
     this.#credits.reset(room);
@@ -79,7 +87,7 @@ export class CreditBalance {
 
   /** Stores the session id of an accepted work stream and sends the credit that is missing. */
   welcome(sessionId: string): void {
-    this.#sessionId = sessionId;
+    this.#period = this.#periodOf(sessionId);
     this.#replenish();
   }
 
@@ -119,33 +127,42 @@ export class CreditBalance {
   }
 
   /**
-   * Returns the session to which a batch of settlements returns its credit. Returns an empty string if that credit would
-   * bring more tasks than the worker wants.
+   * Returns the period in which a batch of settlements returns its credit. Returns `noPeriod` if that credit would bring
+   * more tasks or bytes than the worker wants.
    */
-  sessionFor(batch: readonly PendingSettlement[]): string {
+  periodFor(batch: readonly PendingSettlement[]): CreditPeriod {
     this.#adapt(this.#parts.clock.monotonic());
-    const isTooMuch = this.#credits.excess(this.#wanted, this.#held) > 0 || this.#types?.exceeds(batch);
-    return isTooMuch ? '' : this.#sessionId;
+    const isTooMuch =
+      this.#credits.excess(this.#wanted, this.#held) > 0 ||
+      this.#credits.excessBytes(this.#heldBytes) > 0 ||
+      this.#types?.exceeds(batch);
+    return isTooMuch ? noPeriod : this.#period;
   }
 
   /**
-   * Counts the settlements of a `sent` batch to which the server has given its `final` answer. `session` is the session
-   * that got the credit of the batch back, if any.
+   * Counts the settlements of a `sent` batch to which the server has given its `final` answer. `credited` is the period in
+   * which the server got the credit of all of them back, if it did.
    */
   settled(
     final: readonly PendingSettlement[],
-    session: string | undefined,
+    credited: CreditPeriod | undefined,
     sent: readonly PendingSettlement[],
   ): void {
-    let bytes = 0;
-    for (const { specBytes } of final) bytes += specBytes;
-    this.#heldBytes -= bytes;
+    this.#heldBytes -= bytesOf(final);
     this.#types?.dropped(final);
-    if (session !== undefined && session === this.#sessionId) {
-      this.#credits.returned(sent.length, bytes);
+    if (credited !== undefined && this.#isCurrent(credited)) {
+      this.#credits.returned(sent.length, bytesOf(sent));
       this.#types?.returned(sent);
     }
     if (final.length > 0) this.#replenish();
+  }
+
+  /**
+   * Sends the hello message again if it is not known whether the server got the credit of a batch of this period back: only a
+   * hello message makes both counts equal then.
+   */
+  creditUnknown(period: CreditPeriod): void {
+    if (this.#isCurrent(period)) this.#parts.resetCredit();
   }
 
   /**
@@ -157,7 +174,7 @@ export class CreditBalance {
     this.#adapt(nowMs);
     const surplus = this.#credits.surplus(this.#wanted, this.#held);
     const isTooMuch = surplus > Math.max(1, surplusShare * this.#parts.slots.concurrency);
-    if (!this.#stopped && this.#sessionId !== '' && (isTooMuch || this.#types?.hasSurplus))
+    if (!this.#stopped && this.#isAccepted && (isTooMuch || this.#types?.hasSurplus))
       this.#parts.resetCredit();
     this.#shrinkAtMs = this.#prefetch.tasks === 0 ? undefined : nowMs + shrinkEveryMs;
     return this.#shrinkAtMs;
@@ -193,6 +210,19 @@ export class CreditBalance {
     return slots.waiting + slots.running + unanswered();
   }
 
+  /** True if the server has accepted the newest work stream. */
+  get #isAccepted(): boolean {
+    return this.#period !== noPeriod;
+  }
+
+  #isCurrent(period: CreditPeriod): boolean {
+    return this.#isAccepted && period === this.#period;
+  }
+
+  #periodOf(sessionId: string): CreditPeriod {
+    return sessionId === '' ? noPeriod : { sessionId, hellos: this.#hellos };
+  }
+
   #adapt(nowMs: number): void {
     this.#prefetch.adapt(nowMs);
     this.#types?.adapt(nowMs);
@@ -203,11 +233,18 @@ export class CreditBalance {
   }
 
   #replenish(): void {
-    if (this.#stopped || this.#sessionId === '' || this.#parts.slots.isHeld) return;
+    if (this.#stopped || !this.#isAccepted || this.#parts.slots.isHeld) return;
     this.#adapt(this.#parts.clock.monotonic());
     const missing = this.#credits.missing(this.#capacity());
     const types = this.#types?.missing() ?? noTypes;
     if (missing !== undefined || types.length > 0)
       this.#parts.credit({ tasks: missing?.tasks ?? 0, bytes: missing?.bytes ?? 0, types });
   }
+}
+
+/** Returns the sum of the payload bytes of these tasks. */
+function bytesOf(settlements: readonly PendingSettlement[]): number {
+  let bytes = 0;
+  for (const { specBytes } of settlements) bytes += specBytes;
+  return bytes;
 }

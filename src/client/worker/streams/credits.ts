@@ -9,6 +9,17 @@ export interface Capacity {
   readonly bytes: number;
 }
 
+/** The time from one hello message of a session to the next. Credits that settlements return count within it alone. */
+export interface CreditPeriod {
+  /** Empty if settlements return no credit. */
+  readonly sessionId: string;
+  /** The number of hello messages that the worker has sent on the session's work stream. */
+  readonly hellos: number;
+}
+
+/** The period of settlements that return no credit. */
+export const noPeriod: CreditPeriod = { sessionId: '', hellos: 0 };
+
 /**
  * The worker's count of the credit that the server holds: the tasks and bytes that the server may still assign. A
  * settlement returns the credit of its task. If the worker holds more tasks than it wants, it sends the settlement
@@ -41,6 +52,11 @@ export class Credits {
     return this.#tasks + held - wanted;
   }
 
+  /** Returns how many more bytes the worker could get than it can hold; negative if it could get fewer. */
+  excessBytes(heldBytes: number): number {
+    return this.#bytes + heldBytes - bytesMax;
+  }
+
   /** Returns how much of the excess the server holds as credit, so that the worker can take it back. */
   surplus(wanted: number, held: number): number {
     return Math.min(this.#tasks, this.excess(wanted, held));
@@ -48,7 +64,8 @@ export class Credits {
 
   /**
    * Returns the credit to send so that the server can fill this capacity, and counts it as sent. Returns undefined if
-   * no credit is missing, or only a few bytes.
+   * no credit is missing, or only a few bytes. The count is negative if tasks were on their way when a hello message took
+   * credit back; the server's count is as much below zero.
    */
   missing(capacity: Capacity): Capacity | undefined {
     const tasks = Math.max(0, capacity.tasks - this.#tasks);

@@ -3,6 +3,7 @@ import type { HeartbeatItem, ReportRequest, ReportResponse, Settlement } from '.
 import type { Clock } from '../../../ports/clock.ts';
 import { reopenMs } from '../../backoff.ts';
 import type { Transport } from '../../transport.ts';
+import { type CreditPeriod, noPeriod } from './credits.ts';
 import { KeepAliveStream } from './keep-alive-stream.ts';
 
 type SettlementsAnswer = Extract<ReportResponse, { kind: 'settled' }>;
@@ -24,8 +25,8 @@ export interface ReportStreamEvents {
 interface ReportConnection {
   readonly stream: KeepAliveStream<ReportRequest, ReportResponse>;
   readonly unanswered: Set<number>;
-  /** The session that the last hello message of this connection named. */
-  sessionId: string;
+  /** The session and its period that the last hello message of this connection named. */
+  period: CreditPeriod;
   /** Cancels the timer after which the server counts as having accepted this connection. */
   cancelAccepted: () => void;
 }
@@ -86,7 +87,7 @@ export class ReportStream {
           ended: (error) => this.#ended(connection, error),
         },
       );
-      connection = { stream, unanswered: new Set(), sessionId: '', cancelAccepted: () => {} };
+      connection = { stream, unanswered: new Set(), period: noPeriod, cancelAccepted: () => {} };
     } catch (thrown) {
       this.#reconnectLater(asHoldfastError(thrown));
       return;
@@ -94,7 +95,7 @@ export class ReportStream {
     const opened = connection;
     opened.cancelAccepted = this.#clock.after(acceptedMs, () => this.#accepted(opened));
     this.#current = opened;
-    this.#sendHello(opened, this.#sessionId);
+    this.#sendHello(opened, { sessionId: this.#sessionId, hellos: 0 });
     this.#events.opened();
   }
 
@@ -110,11 +111,11 @@ export class ReportStream {
   }
 
   /**
-   * Sends a batch of settlements and returns its number. With an empty `sessionId` the batch returns no credit.
+   * Sends a batch of settlements and returns its number. With `noPeriod` the batch returns no credit.
    * Throws if no stream is open (check `freeBatches` first), or if the batch cannot be encoded; then nothing was sent.
    */
-  sendSettlements(items: readonly Settlement[], sessionId: string): number {
-    return this.#send(sessionId, (batch) => ({ kind: 'settlements', batch, items }));
+  sendSettlements(items: readonly Settlement[], period: CreditPeriod): number {
+    return this.#send(period, (batch) => ({ kind: 'settlements', batch, items }));
   }
 
   /** Sends a batch of heartbeats and returns its number. Throws as `sendSettlements` does. */
@@ -129,11 +130,11 @@ export class ReportStream {
     for (const connection of this.#leaving) connection.stream.end();
   }
 
-  #send(sessionId: string | undefined, message: (batch: number) => ReportRequest): number {
+  #send(period: CreditPeriod | undefined, message: (batch: number) => ReportRequest): number {
     const connection = this.#usable;
     if (connection === undefined) throw new RangeError('no report stream is open');
     const batch = ++this.#batch;
-    if (sessionId !== undefined && sessionId !== connection.sessionId) this.#sendHello(connection, sessionId);
+    if (period !== undefined && period !== connection.period) this.#sendHello(connection, period);
     connection.unanswered.add(batch);
     try {
       connection.stream.send(message(batch));
@@ -144,9 +145,9 @@ export class ReportStream {
     return batch;
   }
 
-  #sendHello(connection: ReportConnection, sessionId: string): void {
-    connection.sessionId = sessionId;
-    connection.stream.send({ kind: 'hello', sessionId, workerId: this.#workerId, tenant: this.#tenant });
+  #sendHello(connection: ReportConnection, period: CreditPeriod): void {
+    connection.period = period;
+    connection.stream.send({ kind: 'hello', workerId: this.#workerId, tenant: this.#tenant, ...period });
   }
 
   /** Ends the drained connections, because the server has accepted this one. */

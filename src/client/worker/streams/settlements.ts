@@ -3,6 +3,7 @@ import { limits } from '../../../core/limits.ts';
 import type { ReportResponse, Settlement, SettleResult } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import { errorOf, reconnectMs } from '../../backoff.ts';
+import type { CreditPeriod } from './credits.ts';
 import type { ReportStream } from './report-stream.ts';
 
 const batchBytes = limits.wireMessageBytes - 65_536;
@@ -26,22 +27,24 @@ export interface PendingSettlement {
 
 interface SentBatch {
   readonly items: readonly PendingSettlement[];
-  /** The session to which the batch returns its credit; empty if that credit does not count. */
-  sessionId: string;
+  /** The period in which the batch returns its credit. */
+  readonly period: CreditPeriod;
 }
 
 export interface SettlementsEvents {
-  /** Returns the session to which a batch of settlements returns its credit; empty if it must return none. */
-  sessionFor(batch: readonly PendingSettlement[]): string;
+  /** Returns the period in which a batch of settlements returns its credit; `noPeriod` if it must return none. */
+  periodFor(batch: readonly PendingSettlement[]): CreditPeriod;
   /**
-   * Called when the server has given its `final` answer to settlements of a `sent` batch. `creditedSession` is the
-   * session that got the credit of the whole batch back, if any.
+   * Called when the server has given its `final` answer to settlements of a `sent` batch. `credited` is the period in
+   * which the credit of the whole batch went back, if it did.
    */
   settled(
     final: readonly PendingSettlement[],
-    creditedSession: string | undefined,
+    credited: CreditPeriod | undefined,
     sent: readonly PendingSettlement[],
   ): void;
+  /** Called when the worker cannot know how much credit a batch of this period has returned. */
+  creditUnknown(period: CreditPeriod): void;
 }
 
 function sizeOf({ settlement }: PendingSettlement): number {
@@ -98,14 +101,6 @@ export class Settlements {
     });
   }
 
-  /**
-   * Called when a hello message has replaced the credit of the session. The credit that batches in flight return does not
-   * count any more: the server has added it before, and the message has replaced it.
-   */
-  creditReplaced(): void {
-    for (const sent of this.#sent.values()) sent.sessionId = '';
-  }
-
   /** Handles the server's answer to a batch. Settlements that failed with a temporary error are sent again later. */
   answered({ batch, results, credited }: Extract<ReportResponse, { kind: 'settled' }>): void {
     const sent = this.#sent.get(batch);
@@ -114,13 +109,17 @@ export class Settlements {
     const again: PendingSettlement[] = [];
     const replaced: PendingSettlement[] = [];
     let retryAfterMs = 0;
+    let isCreditKnown = true;
     const final: PendingSettlement[] = [];
     sent.items.forEach((item, i) => {
       const result = results[i];
       const error = result?.error === undefined ? undefined : errorOf(result.error);
-      if (error !== undefined && isInvalid(error) && this.#replace(item, error)) {
-        replaced.push(item);
-        return;
+      if (error !== undefined && isInvalid(error)) {
+        isCreditKnown = false;
+        if (this.#replace(item, error)) {
+          replaced.push(item);
+          return;
+        }
       }
       if (result === undefined || error?.retryable === true) {
         retryAfterMs = Math.max(retryAfterMs, error?.retryAfterMs ?? 0);
@@ -131,11 +130,9 @@ export class Settlements {
       this.#unanswered--;
       item.done(result);
     });
-    const creditedSession = credited && sent.sessionId !== '' ? sent.sessionId : undefined;
-    // The server returns no credit for an item that it refused as invalid.
-    const returned =
-      replaced.length === 0 ? sent.items : sent.items.filter((item) => !replaced.includes(item));
-    this.#events.settled(final, creditedSession, returned);
+    this.#events.settled(final, credited && isCreditKnown ? sent.period : undefined, sent.items);
+    // An older server credits such a batch without its invalid items; others credit all of it or nothing.
+    if (credited && !isCreditKnown) this.#events.creditUnknown(sent.period);
     this.#resendLater(again, retryAfterMs);
     this.#waiting.push(...replaced);
     this.flush();
@@ -145,11 +142,17 @@ export class Settlements {
   /** Sends the settlements of these batches again, because the report stream ended before the server answered them. */
   resend(batches: readonly number[]): void {
     const again: PendingSettlement[] = [];
+    const periods = new Set<CreditPeriod>();
     for (const batch of batches) {
-      again.push(...(this.#sent.get(batch)?.items ?? []));
+      const sent = this.#sent.get(batch);
+      if (sent === undefined) continue;
+      again.push(...sent.items);
+      periods.add(sent.period);
       this.#sent.delete(batch);
     }
     if (again.length > 0) this.#waiting = again.concat(this.#waiting);
+    // The server may have returned the credits before the stream ended.
+    for (const period of periods) this.#events.creditUnknown(period);
     this.flush();
   }
 
@@ -180,16 +183,16 @@ export class Settlements {
   }
 
   #send(items: readonly PendingSettlement[]): void {
-    const sessionId = this.#events.sessionFor(items);
+    const period = this.#events.periodFor(items);
     const settlements = items.map((item) => item.settlement);
     let batch: number;
     try {
-      batch = this.#reports.sendSettlements(settlements, sessionId);
+      batch = this.#reports.sendSettlements(settlements, period);
     } catch (thrown) {
       this.#notSent(items, asHoldfastError(thrown));
       return;
     }
-    this.#sent.set(batch, { items, sessionId });
+    this.#sent.set(batch, { items, period });
   }
 
   /**

@@ -22,8 +22,8 @@ export interface CreditAmount extends Capacity {
 }
 
 export interface WorkStreamEvents {
-  /** Returns the credit that the hello message of a stream gives to the server. */
-  initialCredit(): CreditAmount;
+  /** Returns the credit that a hello message gives to the server. `isFirst` is true for the first one of a stream. */
+  initialCredit(isFirst: boolean): CreditAmount;
   /**
    * Called when the server has accepted a work stream. `heartbeatMs` is the heartbeat interval that the server
    * requests.
@@ -110,7 +110,7 @@ export class WorkStream {
       return;
     }
     this.#newest = connection;
-    this.#sendHello(connection);
+    this.#sendHello(connection, true);
   }
 
   /** True if the worker can report now that it begins a task with this origin. */
@@ -164,7 +164,11 @@ export class WorkStream {
 
   /** Sends the hello message again, which replaces the credit of the stream by the worker's current capacity. */
   resetCredit(): void {
-    if (this.#newest !== undefined) this.#sendHello(this.#newest);
+    const connection = this.#newest;
+    if (connection === undefined) return;
+    // The server counts the tasks that are not acknowledged against the new credit.
+    connection.acknowledge();
+    this.#sendHello(connection, false);
   }
 
   close(): void {
@@ -174,8 +178,8 @@ export class WorkStream {
     for (const connection of this.#leaving) connection.end();
   }
 
-  #sendHello({ stream }: WorkConnection): void {
-    const { types: credits, ...total } = this.#events.initialCredit();
+  #sendHello({ stream }: WorkConnection, isFirst: boolean): void {
+    const { types: credits, ...total } = this.#events.initialCredit(isFirst);
     const limited = new Map(credits.map(({ type, tasks }) => [type, tasks]));
     const types = this.#identity.types.map((handled) => {
       const tasks = limited.get(handled.type);

@@ -66,19 +66,22 @@ describe('assignments', () => {
 });
 
 describe('an assignment that is sent as several messages', () => {
-  it('counts as received only once the worker has acknowledged the last of the messages', () => {
+  it('counts as received as far as the worker has acknowledged the messages', () => {
     const numbering = new AssignmentNumbering();
     for (const [service, count] of [
       [1, 1],
       [2, 3],
       [3, 1],
     ] as const) {
-      for (let i = 0; i < count; i++) numbering.next();
-      numbering.ends(service);
+      for (let i = 1; i <= count; i++) numbering.next(service, 10 * i);
     }
     expect(numbering.sent).toBe(5);
-    expect([1, 2, 3].map((wire) => numbering.acknowledge(wire))).toEqual([1, undefined, undefined]);
-    expect(numbering.acknowledge(5)).toBe(3);
+    expect([1, 3, 2].map((wire) => numbering.acknowledge(wire))).toMatchObject([
+      { service: 1, tasks: 10 },
+      { service: 2, tasks: 20 },
+      undefined,
+    ]);
+    expect(numbering.acknowledge(5)).toMatchObject({ service: 3, tasks: 10 });
     expect(numbering.acknowledge(5)).toBeUndefined();
   });
 });

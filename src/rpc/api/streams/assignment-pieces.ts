@@ -32,38 +32,39 @@ export function splitAssignments(tasks: readonly Assignment[]): readonly (readon
   return pieces;
 }
 
+/** How far a worker has received the assignments of the service. */
+export interface ReceivedUpTo {
+  /** The number of the service's latest assignment of which the worker has received at least a part. */
+  readonly service: number;
+  /** How many tasks of that assignment the worker has received; it has received all earlier assignments. */
+  readonly tasks: number;
+}
+
 /**
  * Translates the sequence numbers of assignment messages on the wire to the numbers that the service gives to its
- * assignments. One assignment of the service may be sent as several messages; it counts as received once the worker has
- * acknowledged the last of them.
+ * assignments. One assignment of the service may be sent as several messages, and the worker acknowledges each of them.
  */
 export class AssignmentNumbering {
-  readonly #unacknowledged: { readonly wire: number; readonly service: number }[] = [];
+  readonly #unacknowledged: (ReceivedUpTo & { readonly wire: number })[] = [];
   #wire = 0;
 
-  next(): number {
-    return ++this.#wire;
+  /** Returns the number of the next message: the one after which the worker has the first `tasks` tasks of `service`. */
+  next(service: number, tasks: number): number {
+    this.#unacknowledged.push({ wire: ++this.#wire, service, tasks });
+    return this.#wire;
   }
 
   /**
-   * Records that the assignment message with the latest number completes the service's assignment with the number
-   * `service`.
+   * Handles the acknowledgement of the message with the number `wire`. Returns how far the worker has received the
+   * assignments, or undefined if it has acknowledged this message before. Throws a RangeError if no message with this number
+   * was sent.
    */
-  ends(service: number): void {
-    this.#unacknowledged.push({ wire: this.#wire, service });
-  }
-
-  /**
-   * Handles the acknowledgement of the message with the number `wire`. Returns the number of the service's latest
-   * assignment that the worker has received completely, or undefined if no further assignment is complete. Throws a
-   * RangeError if no message with this number was sent.
-   */
-  acknowledge(wire: number): number | undefined {
+  acknowledge(wire: number): ReceivedUpTo | undefined {
     if (wire > this.#wire) throw new RangeError('never sent');
-    let service: number | undefined;
+    let last: ReceivedUpTo | undefined;
     while (this.#unacknowledged.length > 0 && (this.#unacknowledged[0]?.wire ?? 0) <= wire)
-      service = this.#unacknowledged.shift()?.service;
-    return service;
+      last = this.#unacknowledged.shift();
+    return last;
   }
 
   get sent(): number {

@@ -53,7 +53,21 @@ async function assignTasks(node: ApiNode, ...keys: string[]) {
 }
 
 describe('a Report stream', () => {
-  it('settles each item of a batch, answers at the item’s index, and returns the credits to the session', async () => {
+  it('settles each item of a batch, and returns the credits to the session', async () => {
+    const node = await apiNode();
+    const { recorded: work, leases, sessionId } = await assignTasks(node, 'a', 'b');
+    await submitItems(node, item('c'));
+    const { recorded, worker } = report(node);
+    worker.message({ ...hello, sessionId });
+    worker.message({ kind: 'settlements', batch: 7, items: leases.map(ok) });
+    await node.clock.settle();
+    expect(recorded.of('settled')).toMatchObject([
+      { batch: 7, credited: true, results: [{ state: 'succeeded' }, { state: 'succeeded' }] },
+    ]);
+    expect(work.of('assignments').flatMap((m) => m.tasks.map((t) => t.key))).toEqual(['a', 'b', 'c']);
+  });
+
+  it('answers at the item’s index, and returns no credit of a batch of which it refuses an item', async () => {
     const node = await apiNode();
     const { recorded: work, leases, sessionId } = await assignTasks(node, 'a', 'b');
     await submitItems(node, item('c'));
@@ -65,11 +79,11 @@ describe('a Report stream', () => {
     expect(recorded.of('settled')).toMatchObject([
       {
         batch: 7,
-        credited: true,
+        credited: false,
         results: [{ state: 'succeeded' }, { error: { reason: 'BAD_FIELD' } }, { state: 'succeeded' }],
       },
     ]);
-    expect(work.of('assignments').flatMap((m) => m.tasks.map((t) => t.key))).toEqual(['a', 'b', 'c']);
+    expect(work.of('assignments').flatMap((m) => m.tasks.map((t) => t.key))).toEqual(['a', 'b']);
   });
 
   it('reports that no credits were returned if the worker’s session is on another node', async () => {

@@ -41,7 +41,8 @@ export function reportStream(
     ensure(reportHello, hello, deps.clock.now());
     requireVerb(context.identity, 'work');
     const sessionId = hello.sessionId === '' ? undefined : hello.sessionId;
-    reporter = { ...reporterOf(context.identity, hello.tenant), sessionId };
+    const hellos = hello.hellos || undefined;
+    reporter = { ...reporterOf(context.identity, hello.tenant), sessionId, hellos };
   }
 
   async function answer(message: ReportBatch, from: SettleContext): Promise<void> {
@@ -55,6 +56,12 @@ export function reportStream(
     }
   }
 
+  /** Adds the number of the session's hello messages, which an older worker does not name: the batch may wait for its turn. */
+  function asOfNow(from: SettleContext): SettleContext {
+    if (from.sessionId === undefined || from.hellos !== undefined) return from;
+    return { ...from, hellos: deps.service.hellosOf(from.sessionId) };
+  }
+
   function take(message: ReportRequest): void {
     if (message.kind === 'hello') {
       greet(message);
@@ -66,7 +73,7 @@ export function reportStream(
     if (waiting === limits.reportBatches) throw tooMany;
     const uncount = deps.reportBytes.take(context.identity, bytesOf(message));
     waiting++;
-    const from = reporter;
+    const from = asOfNow(reporter);
     void deps.unanswered
       .track(deps.reportTurns.run(context.identity, message.items.length, () => answer(message, from)))
       .catch((thrown: unknown) => open.end(asHoldfastError(thrown)))

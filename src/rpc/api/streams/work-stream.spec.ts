@@ -232,9 +232,9 @@ describe('a Work stream', () => {
     expect(recorded.error).toMatchObject({ reason: 'BAD_SEQUENCE' });
   });
 
-  it('splits a large assignment into messages of at most 1 MiB, which the service counts as one assignment', async () => {
+  it('splits a large assignment into messages of at most 1 MiB, and tells the service how far each was received', async () => {
     let sink: SessionSink | undefined;
-    const received: number[] = [];
+    const received: (readonly (number | undefined)[])[] = [];
     const node = await apiNode((service) => ({
       ...service,
       openSession(request, to) {
@@ -242,7 +242,7 @@ describe('a Work stream', () => {
         return {
           ...service.openSession(request, to),
           id: 's',
-          received: (seq) => received.push(seq),
+          received: (seq, count) => received.push([seq, count]),
           close() {},
         };
       },
@@ -271,10 +271,14 @@ describe('a Work stream', () => {
       [3, 1],
     ]);
     worker.message({ kind: 'received', seq: 1, begun: [], attempts: [], kept: [] });
-    expect(received).toEqual([]);
+    expect(received).toEqual([[1, 4]]);
     worker.message({ kind: 'received', seq: 2, begun: [], attempts: [], kept: [] });
     worker.message({ kind: 'received', seq: 3, begun: [], attempts: [], kept: [] });
-    expect(received).toEqual([1, 2]);
+    expect(received).toEqual([
+      [1, 4],
+      [1, 8],
+      [2, 1],
+    ]);
   });
 
   it('sends welcome before all other messages of the session', async () => {

@@ -79,16 +79,17 @@ export function workStream(
   }
 
   function assign(seq: number, tasks: Parameters<SessionSink['assign']>[1]): void {
+    let sent = 0;
     for (const piece of splitAssignments(tasks)) {
-      open.send({ kind: 'assignments', seq: numbering.next(), tasks: piece });
+      sent += piece.length;
+      open.send({ kind: 'assignments', seq: numbering.next(seq, sent), tasks: piece });
     }
-    numbering.ends(seq);
   }
 
   function received(to: Session, seq: number): void {
     if (seq > numbering.sent) throw neverSent(seq, numbering.sent);
     const acknowledged = numbering.acknowledge(seq);
-    if (acknowledged !== undefined) to.received(acknowledged);
+    if (acknowledged !== undefined) to.received(acknowledged.service, acknowledged.tasks);
   }
 
   function take(message: WorkRequest): void {

@@ -161,4 +161,5 @@ export const reportHello = message<ReportHello>({
   tenant,
   sessionId: field(text(limits.nameChars)),
   workerId: worker.workerId,
+  hellos: optional(field(whole(0, uint32))),
 });
