@@ -33,7 +33,7 @@ const allowed = words(
   'peer listener identity header connections mostSockets file',
   // A store and the services of AWS.
   'path dependency operation sqs_queue clock_offset_ms retry_after_ms read written message_id pause_ms refused for_ms',
-  'good_calls bad_calls open_ms',
+  'good_calls bad_calls open_ms free_bytes needed_bytes',
   // The slots of a canary, and the source of a gauge that could not be read.
   'bad_slots slot_result source',
 );
