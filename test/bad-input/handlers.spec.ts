@@ -141,7 +141,7 @@ describe('a handler', () => {
     ]);
     expect(waited).toMatchObject({
       code: 1,
-      error: { reason: 'TASK_DEAD', help: expect.stringMatching(/history/) },
+      error: { reason: 'TASK_DEAD', help: expect.stringMatching(/holdfast why /) },
     });
     expect(worker.log()).toContain('an attempt failed');
   });
