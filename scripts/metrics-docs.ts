@@ -11,9 +11,9 @@ const mostListed = 20;
 const introduction = `# Metrics
 
 This page is written by \`npm run docs:metrics\` from the catalogue in \`src/telemetry/metrics/catalogue/\`. \`test/metrics/\` shows
-that servers and workers have every metric of it, and no other.
+that servers, workers and the canary have every metric of it, and no other.
 
-\`holdfast serve\`, \`holdfast dev\` and \`holdfast worker\` show their metrics to Prometheus with \`--metrics-port <n>\` (or
+\`holdfast serve\`, \`dev\`, \`worker\` and \`canary\` show their metrics to Prometheus with \`--metrics-port <n>\` (or
 HOLDFAST_METRICS_PORT), at \`/metrics\` of a listener of its own. It is off by default and then listens on 127.0.0.1 only:
 \`--metrics-host <address>\` (HOLDFAST_METRICS_HOST) opens it to other machines. It has neither TLS nor permissions, since it shows
 names of queues and types, numbers, and nothing of any task. A scrape takes some ms, and a quarter

@@ -19,7 +19,7 @@ export interface RunningTelemetry {
 export interface TelemetryOptions {
   readonly clock: Clock;
   readonly log: Log;
-  readonly serviceName: 'holdfast-server' | 'holdfast-worker';
+  readonly serviceName: 'holdfast-server' | 'holdfast-worker' | 'holdfast-canary';
   /** The options of the process's metrics. Default: it has no metrics. */
   readonly metrics?: MetricsFlags | undefined;
 }

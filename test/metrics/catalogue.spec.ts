@@ -108,8 +108,8 @@ export default defineWorker({ handlers: [handle(note, async ({ child }, context)
 })] });
 `;
 
-/** A server and a worker as commands over mutual TLS, each with a listener of metrics. Returns what each shows. */
-async function asCommands(): Promise<{ readonly server: string; readonly worker: string }> {
+/** A server, a worker and a canary as commands over mutual TLS, each with a listener of metrics. Returns what each shows. */
+async function asCommands(): Promise<Readonly<Record<'server' | 'worker' | 'canary', string>>> {
   const cwd = project({ 'worker.ts': worker });
   await within(cwd, 'certs', 'init', '--dir', 'c');
   await within(cwd, 'certs', 'issue', 'server', '--kind', 'server', '--dir', 'c');
@@ -134,6 +134,9 @@ async function asCommands(): Promise<{ readonly server: string; readonly worker:
   });
   await working.until(/\n/);
   const { metricsPort } = JSON.parse(working.out) as { metricsPort: number };
+  const canary = start(['canary', '--json'], { cwd, env: { ...env, HOLDFAST_METRICS_PORT: '0' } });
+  await canary.until(/\n/);
+  const probing = JSON.parse(canary.out) as { metricsPort: number };
   const tls = { ca: at('ca.crt'), cert: at('ada.crt'), key: at('ada.key') };
   const client = connect(url, { tls });
   onTestFinished(() => client.close());
@@ -141,7 +144,11 @@ async function asCommands(): Promise<{ readonly server: string; readonly worker:
   const submitted = await client.submit(note, { child: true });
   expect(await submitted.result()).toBe(1);
   await wait(300);
-  return { server: await scrape(serving.metricsPort), worker: await scrape(metricsPort) };
+  return {
+    server: await scrape(serving.metricsPort),
+    worker: await scrape(metricsPort),
+    canary: await scrape(probing.metricsPort),
+  };
 }
 
 /** A server on the stand-ins of AWS that submits, claims and settles a task. */
@@ -176,7 +183,7 @@ async function onAws(): Promise<string> {
   return scrape(metrics.port);
 }
 
-it('every metric of the catalogue has a value in real runs of servers and workers, and no other metric is shown', async () => {
+it('every metric of the catalogue has a value in real runs of servers, workers and a canary, and no other metric is shown', async () => {
   const [counted, again, commands, aws] = [
     await onSqlite(),
     await reconciled(),
@@ -185,14 +192,15 @@ it('every metric of the catalogue has a value in real runs of servers and worker
   ];
   const onServers = new Set([...counted, ...again, ...namesIn(commands.server), ...namesIn(aws)]);
   const onWorkers = new Set([...namesIn(commands.worker), ...namesIn(aws)]);
-  const of = (place: 'server' | 'worker') =>
+  const of = (place: 'server' | 'worker' | 'canary') =>
     Object.entries(catalogue).flatMap(([name, { on }]) =>
       (on as readonly string[]).includes(place) ? [name] : [],
     );
   expect([...onServers].toSorted()).toEqual(of('server').toSorted());
   expect(of('worker').filter((name) => !onWorkers.has(name))).toEqual([]);
   expect(namesIn(commands.worker).filter((name) => !of('worker').includes(name))).toEqual([]);
-  for (const text of [commands.server, commands.worker, aws]) {
+  expect(namesIn(commands.canary).toSorted()).toEqual(of('canary').toSorted());
+  for (const text of [commands.server, commands.worker, commands.canary, aws]) {
     expect(text).not.toMatch(/="_other"/);
     expect(promtool.isInstalled ? promtool.check(text) : '').toBe('');
   }

@@ -1,6 +1,5 @@
 /** The series that exist: those that the code emits, and those that the rules record. */
 import { objectiveGroups, standardOptions } from '../../scripts/rules/files.ts';
-import { canaryMetrics } from '../../src/cli/canary/slot-counts.ts';
 import { catalogue } from '../../src/telemetry/metrics/catalogue/catalogue.ts';
 
 /** A series as Prometheus has it: its labels, each with its values, or undefined if they are not a closed set. */
@@ -17,7 +16,7 @@ interface Metric {
   readonly bounds?: readonly number[];
 }
 
-const metrics: Readonly<Record<string, Metric>> = { ...canaryMetrics, ...catalogue };
+const metrics: Readonly<Record<string, Metric>> = catalogue;
 
 const unitWords: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes' };
 

@@ -4,9 +4,9 @@ import { canaryQueue, slotMs as objectiveSlotMs } from '../../core/objectives/ob
 import { serverTarget } from '../connect.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
+import { metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';
 import { endWithin, untilStopped } from '../stop.ts';
 import { parseDuration } from '../text/durations.ts';
-import { port } from '../text/numbers.ts';
 
 const slotLimits = { leastMs: 100, mostMs: 60_000 } as const;
 
@@ -28,24 +28,24 @@ export function addCanary(program: Command, globals: Globals): void {
         .argParser(parseSlot)
         .default(objectiveSlotMs, `${objectiveSlotMs / 1_000}s`),
     )
-    .option('--metrics-port <n>', 'serve the counts to Prometheus on this port; 0: any free one', port)
-    .option('--metrics-host <address>', 'the address of --metrics-port', '127.0.0.1')
-    .action(async ({ queue, slot: slotMs, metricsPort, metricsHost }) => {
+    .addOption(metricsPortOption())
+    .addOption(metricsHostOption())
+    .action(async ({ queue, slot: slotMs, ...flags }) => {
       const { url, output } = globals();
       serverTarget({ url });
       const { startCanary } = await import('./start-canary.ts');
-      const canary = await startCanary({ url, queue, slotMs, metricsHost, metricsPort });
+      const canary = await startCanary({ url, queue, slotMs, metrics: flags });
       // A caller may send the signal as soon as it has read the line below.
       const stopped = untilStopped(timing.serverStopMs);
       output.result(
-        { queue, slotMs, metricsPort: canary.metricsPort, pid: process.pid },
-        () => `probing by queue ${queue}, one slot every ${slotMs / 1_000} s`,
+        { queue, slotMs, metricsPort: canary.metrics?.port, pid: process.pid },
+        () =>
+          `probing by queue ${queue}, one slot every ${slotMs / 1_000} s${metricsText(canary.metrics, flags)}`,
       );
-      if (metricsPort === undefined) {
+      if (canary.metrics === undefined)
         output.note(
           'Without --metrics-port only bad slots are logged, and Prometheus cannot read the counts.',
         );
-      }
       await stopped;
       process.exitCode = exitCodes.ok;
       await canary.stop();

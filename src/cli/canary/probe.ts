@@ -3,9 +3,9 @@ import { defineWorker, handle } from '../../client/contract/handler.ts';
 import { defineTask, typed } from '../../client/contract/task.ts';
 import { TaskFailedError } from '../../client/errors.ts';
 import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
+import type { SlotResult } from '../../core/objectives/slot-results.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Probe, ProbeEnd } from './run-slots.ts';
-import type { SlotResult } from './slot-counts.ts';
 
 /** The share of a slot for which a submission is retried; the rest is left for its error to arrive within the slot. */
 const retryShare = 0.8;

@@ -1,5 +1,5 @@
+import type { SlotCounter, SlotResult } from '../../core/objectives/slot-results.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { SlotCounter, SlotResult } from './slot-counts.ts';
 
 /** The end of one probe: its result, and the error of a bad one. */
 export interface ProbeEnd {

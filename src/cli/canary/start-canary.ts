@@ -1,40 +1,43 @@
 import { silent } from '../../client/log.ts';
+import type { SlotCounter } from '../../core/objectives/slot-results.ts';
 import { connect } from '../../index.ts';
+import type { ProcessMetrics } from '../../node/metrics/start-metrics.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
-import { listenForScrapes } from './counts-listener.ts';
+import type { MetricsFlags } from '../metrics-options.ts';
+import { startTelemetry } from '../start-telemetry.ts';
 import { canaryTask, retryForMs, taskProbe, workCanaryTasks } from './probe.ts';
 import { runSlots } from './run-slots.ts';
-import { SlotCounts } from './slot-counts.ts';
 import { SlotLog } from './slot-log.ts';
 
 export interface CanaryOptions {
   readonly url: string | undefined;
   readonly queue: string;
   readonly slotMs: number;
-  readonly metricsHost: string;
-  /** The port of the counts; undefined: they are not served. */
-  readonly metricsPort: number | undefined;
+  readonly metrics: MetricsFlags;
 }
 
 export interface Canary {
-  readonly metricsPort: number | undefined;
-  /** Ends the probes and the connection. Takes at most a second, whatever the server does. */
+  /** Undefined if the counts are neither shown nor exported. */
+  readonly metrics: ProcessMetrics | undefined;
+  /** Ends the probes and the connection. Takes at most 1.3 s, whatever the server and a collector do. */
   stop(): Promise<void>;
 }
 
 const stopMs = 1_000;
+const notCounted: SlotCounter = { count() {} };
 
 /** Starts the probes and their worker. It does not wait for the server: slots without one are bad. */
 export async function startCanary(options: CanaryOptions): Promise<Canary> {
-  const { url, queue, slotMs, metricsHost, metricsPort } = options;
+  const { url, queue, slotMs } = options;
   const clock = systemClock();
-  const slotLog = new SlotLog(clock, defaultLog());
-  const counter = new SlotCounts();
-  const listener =
-    metricsPort === undefined
-      ? undefined
-      : await listenForScrapes(metricsHost, metricsPort, () => counter.text());
+  const log = defaultLog();
+  const slotLog = new SlotLog(clock, log);
+  const telemetry = await startTelemetry({
+    ...{ clock, log, serviceName: 'holdfast-canary', metrics: options.metrics },
+  });
+  const { metrics } = telemetry;
+  const counter = metrics?.slots ?? notCounted;
   const task = canaryTask(queue);
   // The client would log each call that it tries again; the canary logs its bad slots, at most once a minute.
   const client = connect(url, { log: silent, retryFor: retryForMs(slotMs) });
@@ -45,12 +48,12 @@ export async function startCanary(options: CanaryOptions): Promise<Canary> {
   const probe = taskProbe(client, task);
   const probing = runSlots({ clock, slotMs, probe, counter, onEnd: (end) => slotLog.ended(end), signal });
   return {
-    metricsPort: listener?.port,
+    metrics,
     async stop() {
       stopping.abort();
-      listener?.close();
       const ended = Promise.all([probing, working]).then(() => client.close());
       await Promise.race([ended, clock.sleep(stopMs)]);
+      await telemetry.stop();
     },
   };
 }

@@ -1,4 +1,5 @@
 /** Starts the metrics of a process: the registry, the listener for Prometheus, the export over OTLP. */
+import type { SlotCounter } from '../../core/objectives/slot-results.ts';
 import { processGauges } from '../../platform/process-gauges.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
@@ -10,6 +11,7 @@ import { NodeCounters } from '../../telemetry/metrics/node-counters.ts';
 import type { ExportOptions, MetricsExport } from '../../telemetry/metrics/otlp/export-metrics.ts';
 import type { OtlpSettings } from '../../telemetry/metrics/otlp/otlp-settings.ts';
 import { Registry } from '../../telemetry/metrics/registry.ts';
+import { SlotCounts } from '../../telemetry/metrics/slot-counts.ts';
 import { timedStore } from '../../telemetry/metrics/timed-store.ts';
 import { WorkerCounters } from '../../telemetry/metrics/worker-counters.ts';
 
@@ -30,6 +32,8 @@ export interface ProcessMetrics {
   readonly node: NodeMetrics & RequestObserver;
   /** The counters of the workers of this process. */
   readonly worker: WorkerMetrics;
+  /** The counters of a canary in this process. */
+  readonly slots: SlotCounter;
   /** The port of the listener; undefined if there is none. */
   readonly port: number | undefined;
   /** Returns an engine whose writes are measured. */
@@ -47,6 +51,7 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
   registry.addSource(ofProcess);
   let node: NodeCounters | undefined;
   let worker: WorkerCounters | undefined;
+  let slots: SlotCounts | undefined;
   let listener: MetricsListener | undefined;
   if (listen !== undefined) {
     const pause = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
@@ -66,6 +71,10 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
     get worker() {
       worker ??= new WorkerCounters(registry);
       return worker;
+    },
+    get slots() {
+      slots ??= new SlotCounts(registry);
+      return slots;
     },
     port: listener?.port,
     measured: (engine, name) => ({

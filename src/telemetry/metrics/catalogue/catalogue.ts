@@ -3,13 +3,20 @@
  * these names are reserved: holdfast.schedule.*, holdfast.limit.*, holdfast.rate.*, holdfast.batch.*, holdfast.operation.*.
  */
 
+import { canaryMetrics } from './canary.ts';
 import type { CounterDefinition, GaugeDefinition, HistogramDefinition, MetricDefinition } from './metric.ts';
 import { nodeMetrics } from './node.ts';
 import { processMetrics } from './process.ts';
 import { queueMetrics } from './queues.ts';
 import { taskMetrics } from './tasks.ts';
 
-export const catalogue = { ...taskMetrics, ...queueMetrics, ...nodeMetrics, ...processMetrics } as const;
+export const catalogue = {
+  ...taskMetrics,
+  ...queueMetrics,
+  ...nodeMetrics,
+  ...processMetrics,
+  ...canaryMetrics,
+} as const;
 
 export type MetricName = keyof typeof catalogue;
 

@@ -15,7 +15,7 @@ interface MetricBase {
   /** The alert, panel or verdict that uses the metric. */
   readonly usedBy: string;
   /** The processes that have the metric. */
-  readonly on: readonly ('server' | 'worker')[];
+  readonly on: readonly ('server' | 'worker' | 'canary')[];
 }
 
 export interface CounterDefinition extends MetricBase {

@@ -1,6 +1,6 @@
 import type { MetricDefinition } from './metric.ts';
 
-const everywhere = ['server', 'worker'] as const;
+const everywhere = ['server', 'worker', 'canary'] as const;
 
 function eventLoop(description: string) {
   return {
