@@ -70,7 +70,7 @@ describe('holdfast slo', () => {
   it('says in one sentence that Prometheus gives no answer, refuses, is not ready or is something else', async () => {
     const gone = await holdfast('slo', '--prometheus', 'http://127.0.0.1:9');
     expect(gone.code).toBe(5);
-    expect(gone.err).toMatch(/Prometheus at http:\/\/127\.0\.0\.1:9 gives no answer: connect ECONNREFUSED/);
+    expect(gone.err).toMatch(/Prometheus at http:\/\/127\.0\.0\.1:9 cannot be reached \(ECONNREFUSED\)/);
     const cases: readonly [Answering, number, RegExp][] = [
       [(_, response) => response.writeHead(401).end(), 6, /refuses these credentials \(401\)/],
       [(_, response) => response.writeHead(503).end('starting'), 5, /is not ready: it answered 503/],
@@ -81,14 +81,14 @@ describe('holdfast slo', () => {
       ],
       [(_, response) => response.end('[1]'), 2, /gave no answer of Prometheus's API \(200\)/],
       [(_, response) => response.end('{"status":"success","data":{"result":[]}}'), 2, /has no series of the/],
-      [(_, response) => response.end(Buffer.alloc(9 * 1_048_576)), 5, /its answer has more than 8 MiB/],
+      [(_, response) => response.end(Buffer.alloc(9 * 1_048_576)), 5, /answered with more than 8 MiB/],
       [
         (_, response) => {
           response.writeHead(200, { 'content-length': '100' });
           response.write('{', () => response.destroy());
         },
         5,
-        /gives no answer: /,
+        /ended its answer too early/,
       ],
     ];
     for (const [answer, exit, sentence] of cases) {
@@ -107,7 +107,7 @@ describe('holdfast slo', () => {
       response.writeHead(headers.authorization === 'Bearer a b' ? 200 : 403).end(good);
     const port = await listen(createTlsServer(identity, handling(answer)));
     vi.stubEnv('HOLDFAST_PROMETHEUS_URL', `https://ada:secret@localhost:${port}`);
-    expect((await holdfast('slo')).err).toMatch(/gives no answer: .*certificate/);
+    expect((await holdfast('slo')).err).toMatch(/cannot be reached \(\w*(CERT|SIGNATURE)\w*\)/);
     vi.stubEnv('HOLDFAST_PROMETHEUS_CA', files.ca);
     const refused = await holdfast('slo');
     expect([refused.code, refused.err]).toEqual([6, expect.stringContaining('HOLDFAST_PROMETHEUS_HEADERS')]);
@@ -121,7 +121,7 @@ describe('holdfast slo', () => {
     expect(malformed.err).not.toContain('secret value');
     vi.stubEnv('HOLDFAST_PROMETHEUS_HEADERS', '');
     vi.stubEnv('HOLDFAST_PROMETHEUS_CA', join(dir, 'none.pem'));
-    expect((await holdfast('slo')).err).toContain('The file of HOLDFAST_PROMETHEUS_CA cannot be read');
+    expect((await holdfast('slo')).err).toContain('HOLDFAST_PROMETHEUS_CA names a file that cannot be read');
     writeFileSync(join(dir, 'bad.pem'), 'no certificate');
     vi.stubEnv('HOLDFAST_PROMETHEUS_CA', join(dir, 'bad.pem'));
     expect((await holdfast('slo')).code).toBe(5);

@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { downtimeOf, percentText, shareNumber } from '../../core/objectives/budget.ts';
 import { objectiveOf, periodMs, slotMs } from '../../core/objectives/objectives.ts';
+import { shownUrl } from '../backends/settings.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import { parseDuration } from '../text/durations.ts';
-import { addressOf, backEndFrom } from './back-end.ts';
+import { prometheusOf } from './prometheus.ts';
 import { downtimeText, standingsText } from './slo-text.ts';
 import { standingsIn } from './standing.ts';
 
@@ -45,7 +46,7 @@ export function addSlo(program: Command, globals: Globals): void {
         output.result(json, () => downtimeText(cost));
         return;
       }
-      const prometheus = backEndFrom(process.env, 'Prometheus', url);
+      const prometheus = prometheusOf(process.env, url);
       if (prometheus === undefined) {
         throw usage(
           'No Prometheus is named.',
@@ -53,7 +54,7 @@ export function addSlo(program: Command, globals: Globals): void {
         );
       }
       const standings = await standingsIn(prometheus);
-      const json = { prometheus: addressOf(prometheus), periodMs, objectives: standings };
+      const json = { prometheus: shownUrl(prometheus), periodMs, objectives: standings };
       output.result(json, () => standingsText(standings));
     });
 }

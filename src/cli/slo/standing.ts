@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { burnAlerts, objectives } from '../../core/objectives/objectives.ts';
 import { windowText } from '../../core/objectives/window-text.ts';
-import { addressOf, type BackEnd } from './back-end.ts';
+import { type BackendSettings, shownUrl } from '../backends/settings.ts';
 import { instantQuery, type Sample } from './prometheus.ts';
 
 /** The value of the label `sloth_service` of all rules of Holdfast. */
@@ -35,13 +35,13 @@ export const standingQuery = `{__name__=~"${targetRatio}|${errorRatio}.+",sloth_
  *
  * @throws HoldfastError BAD_CONFIGURATION if Prometheus has no series of the rules.
  */
-export async function standingsIn(prometheus: BackEnd): Promise<readonly Standing[]> {
+export async function standingsIn(prometheus: BackendSettings): Promise<readonly Standing[]> {
   const standings = standingsOf(await instantQuery(prometheus, standingQuery));
   if (standings.length > 0) return standings;
   throw new HoldfastError(
     'INVALID_ARGUMENT',
     'BAD_CONFIGURATION',
-    `Prometheus at ${addressOf(prometheus)} has no series of the objectives.`,
+    `Prometheus at ${shownUrl(prometheus)} has no series of the objectives.`,
     { help: 'Load the files of deploy/observability/rules as its rule_files, and wait for a minute.' },
   );
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../../../ports/clock.ts';
+import { bodyOf, parsed, send } from '../../backends/request.ts';
 import { type Lines, logQlOf, logsQlOf } from '../queries.ts';
-import type { BackendConfig, logKinds } from './config.ts';
+import { type BackendConfig, type logKinds, requestBounds } from './config.ts';
 import { type LogLine, lineOf } from './log-lines.ts';
-import { bodyOf, parsed, send } from './request.ts';
 import { objectOf, textOf } from './spans.ts';
 
 /** A store of log lines. */
@@ -48,7 +48,11 @@ async function readVictoriaLogs(...[config, clock, lines, { fromMs, untilMs }]: 
     start: new Date(fromMs).toISOString(),
     end: new Date(untilMs).toISOString(),
   };
-  const answer = await send(config, { path: '/select/logsql/query', form, accept: '*/*' }, clock);
+  const answer = await send(
+    config,
+    { path: '/select/logsql/query', form, accept: '*/*' },
+    { clock, ...requestBounds },
+  );
   const rows = bodyOf(answer).split('\n');
   return rows
     .filter((row) => row.trim() !== '')
@@ -67,7 +71,11 @@ async function readLoki(...[config, clock, lines, { fromMs, untilMs }]: Paramete
     limit: String(mostLines),
     direction: 'backward',
   });
-  const answer = await send(config, { path: `/loki/api/v1/query_range?${query}` }, clock);
+  const answer = await send(
+    config,
+    { path: `/loki/api/v1/query_range?${query}` },
+    { clock, ...requestBounds },
+  );
   const { data } = objectOf(parsed(bodyOf(answer)));
   const { result } = objectOf(data);
   return (Array.isArray(result) ? result : []).map(objectOf).flatMap(({ stream, values }) =>

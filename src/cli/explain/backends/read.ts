@@ -1,6 +1,7 @@
 import type { Clock } from '../../../ports/clock.ts';
+import { shownUrl } from '../../backends/settings.ts';
 import type { Lines } from '../queries.ts';
-import { backendOf, shownUrl } from './config.ts';
+import { backendOf } from './config.ts';
 import type { LogLine } from './log-lines.ts';
 import { logStore, type TimeSpan } from './logs.ts';
 import type { Span } from './spans.ts';

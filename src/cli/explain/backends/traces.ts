@@ -1,6 +1,6 @@
 import type { Clock } from '../../../ports/clock.ts';
-import type { BackendConfig, traceKinds } from './config.ts';
-import { bodyOf, parsed, send } from './request.ts';
+import { bodyOf, parsed, send } from '../../backends/request.ts';
+import { type BackendConfig, requestBounds, type traceKinds } from './config.ts';
 import { type Span, spansOf } from './spans.ts';
 
 /** A store of traces. */
@@ -20,7 +20,11 @@ const paths: Readonly<Record<Kind, (traceId: string) => string>> = {
 export function traceStore(config: BackendConfig, clock: Pick<Clock, 'after'>): TraceStore {
   return {
     async spansOf(traceId) {
-      const answer = await send(config, { path: paths[config.kind as Kind](traceId) }, clock);
+      const answer = await send(
+        config,
+        { path: paths[config.kind as Kind](traceId) },
+        { clock, ...requestBounds },
+      );
       return answer.status === 404 ? [] : spansOf(parsed(bodyOf(answer)));
     },
   };

@@ -1,12 +1,16 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { Clock } from '../../../ports/clock.ts';
-import type { BackendConfig } from './config.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { BackendSettings } from './settings.ts';
 
-/** The time in ms in which a back end must have answered. */
-export const answerMs = 2_000;
-/** The most bytes of an answer. */
-export const answerBytes = 4_194_304;
+/** The bounds of one request. */
+export interface RequestBounds {
+  readonly clock: Pick<Clock, 'after'>;
+  /** The time in ms in which the back end must have answered. */
+  readonly answerMs: number;
+  /** The most bytes of an answer. */
+  readonly answerBytes: number;
+}
 
 interface BackendRequest {
   /** The path with its query, below the back end's address. */
@@ -16,7 +20,7 @@ interface BackendRequest {
   readonly form?: Readonly<Record<string, string>> | undefined;
 }
 
-interface BackendAnswer {
+export interface BackendAnswer {
   readonly status: number;
   readonly text: string;
 }
@@ -25,10 +29,10 @@ interface BackendAnswer {
  * Sends one request to a back end, bounded in time and bytes. Redirects are not followed, since headers may have secrets.
  * Rejects with an Error whose message is the end of a sentence about the back end.
  */
-export function send(
-  { url, headers, ca }: BackendConfig,
+export async function send(
+  { url, headers, ca }: BackendSettings,
   { path, accept = 'application/json', form }: BackendRequest,
-  clock: Pick<Clock, 'after'>,
+  { clock, answerMs, answerBytes }: RequestBounds,
 ): Promise<BackendAnswer> {
   const target = new URL(url + path);
   const body = form === undefined ? undefined : new URLSearchParams(form).toString();
