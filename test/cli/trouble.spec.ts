@@ -1,42 +1,22 @@
-/** Tests `holdfast trouble` against a server on SQLite: tasks with several causes, and their groups. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RunningServer, serve } from '../../src/node/node.ts';
-import { silentLog } from '../../src/ports/log.ts';
 import { type MovingClock, movingClock } from '../fixtures/moving-clock.ts';
 import { holdfast } from './command-server.ts';
+import { type ExplainedServer, startExplainedServer } from './explained-server.ts';
 
 const payload = { contentType: 'application/json', bytes: btoa('1') };
 const isoTime = '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z';
-let dir: string;
-let serving: RunningServer;
+let server: ExplainedServer;
 let clock: MovingClock;
 
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-trouble-'));
-  const free = { host: '127.0.0.1', port: 0, plaintext: true } as const;
   clock = movingClock();
-  const store = `file:${join(dir, 'queue.db')}`;
-  serving = await serve({ store, grpc: free, http: free, clock, log: silentLog });
+  server = await startExplainedServer(clock);
 });
-afterAll(async () => {
-  await serving.close(0);
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => server.close());
 
-const command = (...argv: readonly string[]) =>
-  holdfast(...argv, '--url', `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`);
+const command = (...argv: readonly string[]) => server.command(...argv);
 
-// biome-ignore lint/suspicious/noExplicitAny: the answer is JSON, and each test names the fields that it expects
-async function post(method: string, request: object): Promise<any> {
-  const url = `http://127.0.0.1:${serving.listening.httpPort}/holdfast.v1.${method}`;
-  const headers = { 'content-type': 'application/json' };
-  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(request) });
-  if (!answer.ok) throw new Error(await answer.text());
-  return answer.json();
-}
+const post = (method: string, request: object) => server.post(method, request);
 
 async function submitMany(
   queue: string,

@@ -9,25 +9,19 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { initAuthority } from '../../src/certs/authority.ts';
 import { issue } from '../../src/certs/issue.ts';
-import { type RunningServer, serve } from '../../src/node/node.ts';
 import { systemClock } from '../../src/platform/clock.ts';
-import { silentLog } from '../../src/ports/log.ts';
-import { holdfast } from './command-server.ts';
+import { type ExplainedServer, startExplainedServer } from './explained-server.ts';
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const payload = { contentType: 'application/json', bytes: btoa('1') };
 const variables = ['TRACES_URL', 'TRACES_HEADERS', 'TRACES_CA', 'LOGS_URL', 'LOGS_HEADERS', 'TRACE_LINK'];
-let dir: string;
-let serving: RunningServer;
+let server: ExplainedServer;
 /** A task whose first attempt failed. */
 let id: string;
 let failedAtMs: number;
 
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-backends-'));
-  const free = { host: '127.0.0.1', port: 0, plaintext: true } as const;
-  const store = `file:${join(dir, 'queue.db')}`;
-  serving = await serve({ store, grpc: free, http: free, clock: systemClock(), log: silentLog });
+  server = await startExplainedServer(systemClock());
   const spec = { type: 'pdf', typeVersion: 1, payload };
   // The wait is random between 0 and this base, so the base is so long that the next attempt never begins here.
   const retry = { maxAttempts: 5, baseMs: 2_000_000_000, factor: 2, maxMs: 2_000_000_000 };
@@ -44,32 +38,16 @@ beforeAll(async () => {
   await post('WorkerService/FailTask', { lease: tasks[0].lease, ...failure });
   failedAtMs = Date.now();
 });
-afterAll(async () => {
-  await serving.close(0);
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => server.close());
 afterEach(() => {
   for (const name of variables) delete process.env[`HOLDFAST_${name}`];
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: the answer is JSON, and each test names the fields that it expects
-async function post(method: string, request: object): Promise<any> {
-  const url = `http://127.0.0.1:${serving.listening.httpPort}/holdfast.v1.${method}`;
-  const headers = { 'content-type': 'application/json' };
-  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(request) });
-  if (!answer.ok) throw new Error(await answer.text());
-  return answer.json();
-}
+const post = (method: string, request: object) => server.post(method, request);
 
 function why(env: Readonly<Record<string, string>>, ...argv: readonly string[]) {
   for (const [name, value] of Object.entries(env)) process.env[`HOLDFAST_${name}`] = value;
-  return holdfast(
-    'why',
-    id,
-    ...argv,
-    '--url',
-    `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`,
-  );
+  return server.command('why', id, ...argv);
 }
 
 interface Seen {
@@ -283,7 +261,8 @@ describe('holdfast why', () => {
   });
 
   it('trusts the authority that the environment names, and no other one', async () => {
-    const authority = join(dir, 'ca');
+    const authority = mkdtempSync(join(tmpdir(), 'holdfast-backends-'));
+    onTestFinished(() => rmSync(authority, { recursive: true, force: true }));
     await initAuthority(authority, Date.now());
     const of = { kind: 'server', name: 'traces', hosts: ['127.0.0.1'] } as const;
     const files = await issue(authority, of, Date.now());

@@ -1,38 +1,20 @@
-/** Tests `holdfast why` and `holdfast workers` against a server on SQLite: one task for each cause, and one right verdict each. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RunningServer, serve } from '../../src/node/node.ts';
-import { silentLog } from '../../src/ports/log.ts';
 import { type MovingClock, movingClock } from '../fixtures/moving-clock.ts';
 import { holdfast, start } from './command-server.ts';
+import { type ExplainedServer, startExplainedServer } from './explained-server.ts';
 
 const dayMs = 86_400_000;
 const spec = { type: 'note', typeVersion: 1, payload: { contentType: 'application/json', bytes: btoa('1') } };
-let dir: string;
-let serving: RunningServer;
+let server: ExplainedServer;
 let clock: MovingClock;
 
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-why-'));
-  const free = { host: '127.0.0.1', port: 0, plaintext: true } as const;
   clock = movingClock();
-  serving = await serve({
-    store: `file:${join(dir, 'queue.db')}`,
-    grpc: free,
-    http: free,
-    clock,
-    log: silentLog,
-  });
+  server = await startExplainedServer(clock);
 });
-afterAll(async () => {
-  await serving.close(0);
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => server.close());
 
-const command = (...argv: readonly string[]) =>
-  holdfast(...argv, '--url', `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`);
+const command = (...argv: readonly string[]) => server.command(...argv);
 const why = async (...argv: readonly string[]) => (await command('why', ...argv, '--json')).json;
 
 async function submit(queue: string, ...more: readonly string[]): Promise<string> {
@@ -40,14 +22,7 @@ async function submit(queue: string, ...more: readonly string[]): Promise<string
   return json.id;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the answer is JSON, and each test names the fields that it expects
-async function post(method: string, request: object): Promise<any> {
-  const url = `http://127.0.0.1:${serving.listening.httpPort}/holdfast.v1.${method}`;
-  const headers = { 'content-type': 'application/json' };
-  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(request) });
-  if (!answer.ok) throw new Error(await answer.text());
-  return answer.json();
-}
+const post = (method: string, request: object) => server.post(method, request);
 
 /** Polls a queue once as a worker for this type, and returns the lease of the task that it got. */
 async function poll(queue: string, type = 'note'): Promise<string | undefined> {
@@ -254,7 +229,7 @@ describe('holdfast why', () => {
   });
 
   it('refuses a time that the clocks of this machine showed twice, with its zone and both times', async () => {
-    const url = `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`;
+    const { url } = server;
     const at = ['--submitted-at', '02:30:00', '--date', '2026-10-25', '--url', url];
     const child = start(['why', ...at], { env: { TZ: 'Europe/Berlin' } });
     expect(await child.exit).toBe(2);

@@ -1,6 +1,8 @@
 /** The series that exist: those that the code emits, and those that the rules record. */
 import { objectiveGroups, standardOptions } from '../../scripts/rules/files.ts';
 import { catalogue } from '../../src/telemetry/metrics/catalogue/catalogue.ts';
+import { type MetricDefinition, names } from '../../src/telemetry/metrics/catalogue/metric.ts';
+import { prometheusName } from '../../src/telemetry/metrics/exposition.ts';
 
 /** A series as Prometheus has it: its labels, each with its values, or undefined if they are not a closed set. */
 export type KnownSeries = ReadonlyMap<string, readonly string[] | undefined>;
@@ -8,32 +10,14 @@ export type KnownSeries = ReadonlyMap<string, readonly string[] | undefined>;
 /** The labels that Prometheus adds to everything that it reads. */
 const added = ['job', 'instance'] as const;
 
-/** The part of a metric's definition from which its series follow. */
-interface Metric {
-  readonly kind: string;
-  readonly unit: string;
-  readonly labels: Readonly<Record<string, readonly string[] | 'names'>>;
-  readonly bounds?: readonly number[];
-}
-
-const metrics: Readonly<Record<string, Metric>> = catalogue;
-
-const unitWords: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes' };
-
-/** Returns the name of a metric in Prometheus: underscores, the unit, and `_total` for a counter. */
-export function prometheusName(name: string, { kind, unit }: Metric): string {
-  const word = unit === '1' && kind === 'gauge' ? '_ratio' : (unitWords[unit] ?? '');
-  return `${name.replaceAll(/\W/g, '_')}${word}${kind === 'counter' ? '_total' : ''}`;
-}
-
-function* seriesOf(name: string, metric: Metric): Generator<readonly [string, KnownSeries]> {
+function* seriesOf(name: string, metric: MetricDefinition): Generator<readonly [string, KnownSeries]> {
   const own = Object.entries(metric.labels).map(
-    ([label, values]) => [label.replaceAll(/\W/g, '_'), values === 'names' ? undefined : values] as const,
+    ([label, values]) => [label.replaceAll(/\W/g, '_'), values === names ? undefined : values] as const,
   );
   const labels = new Map([...own, ...added.map((label) => [label, undefined] as const)]);
   const shown = prometheusName(name, metric);
   if (metric.kind !== 'histogram') return void (yield [shown, labels]);
-  const bounds = [...(metric.bounds ?? []).map(String), '+Inf'];
+  const bounds = [...metric.bounds.map(String), '+Inf'];
   yield [`${shown}_bucket`, new Map([...labels, ['le', bounds]])];
   yield [`${shown}_count`, labels];
   yield [`${shown}_sum`, labels];
@@ -53,7 +37,9 @@ function* recordedSeries(): Generator<readonly [string, KnownSeries]> {
 
 /** Returns every known series by its name. `ALERTS` and `up` are Prometheus's own. */
 export function knownSeries(): ReadonlyMap<string, KnownSeries> {
-  const emitted = Object.entries(metrics).flatMap(([name, metric]) => [...seriesOf(name, metric)]);
+  const emitted = Object.entries<MetricDefinition>(catalogue).flatMap(([name, metric]) => [
+    ...seriesOf(name, metric),
+  ]);
   const own = new Map(
     ['alertname', 'alertstate', 'severity', 'sloth_slo', ...added].map((l) => [l, undefined]),
   );

@@ -9,7 +9,8 @@ import { standingQuery } from '../../src/cli/slo/standing.ts';
 import { objectives, windowsMs } from '../../src/core/objectives/objectives.ts';
 import { catalogue } from '../../src/telemetry/metrics/catalogue/catalogue.ts';
 import type { MetricDefinition } from '../../src/telemetry/metrics/catalogue/metric.ts';
-import { knownSeries, prometheusName } from './known-series.ts';
+import { prometheusName } from '../../src/telemetry/metrics/exposition.ts';
+import { knownSeries } from './known-series.ts';
 import { offencesOf } from './offences.ts';
 
 const files = ruleFiles();

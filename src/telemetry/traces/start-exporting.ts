@@ -1,9 +1,9 @@
 import { context, trace } from '@opentelemetry/api';
-import { isInstance, messageOf, readProperty } from '../../core/untrusted.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { CollectorLog } from '../otlp/collector-log.ts';
 import type { Environment } from '../otlp/environment.ts';
+import { unlessMissing } from '../otlp/missing-packages.ts';
 import { BoundedProcessor } from './bounded-processor.ts';
 import { type ExportSettings, exportSettings } from './export-settings.ts';
 import { samplerOf } from './sampler.ts';
@@ -41,16 +41,7 @@ export async function startExporting(options: ExportingOptions): Promise<Exporti
   const { env, log } = options;
   const settings = exportSettings(env);
   if (settings === undefined) return nothing;
-  try {
-    return await register(options, settings);
-  } catch (thrown) {
-    if (!isInstance(thrown, Error) || readProperty(thrown, 'code') !== 'ERR_MODULE_NOT_FOUND') throw thrown;
-    log.warn(
-      { error: messageOf(thrown), help: `npm install ${packages.join(' ')}` },
-      'an OTLP endpoint is set, but packages of OpenTelemetry are missing: no traces are exported',
-    );
-    return nothing;
-  }
+  return (await unlessMissing(log, 'traces', packages, () => register(options, settings))) ?? nothing;
 }
 
 async function register(options: ExportingOptions, settings: ExportSettings): Promise<Exporting> {

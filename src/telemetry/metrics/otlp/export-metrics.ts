@@ -1,7 +1,7 @@
-import { isInstance, messageOf, readProperty } from '../../../core/untrusted.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import { CollectorLog } from '../../otlp/collector-log.ts';
+import { unlessMissing } from '../../otlp/missing-packages.ts';
 import type { Registry } from '../registry.ts';
 import { otlpMetric } from './otlp-data.ts';
 import type { OtlpSettings } from './otlp-settings.ts';
@@ -31,17 +31,8 @@ type Send = () => Promise<void>;
  */
 export async function startExport(options: ExportOptions): Promise<MetricsExport | undefined> {
   const { clock, log, everyMs, timeoutMs, ignored } = options;
-  let send: Send;
-  try {
-    send = await openExporter(options);
-  } catch (thrown) {
-    if (!isInstance(thrown, Error) || readProperty(thrown, 'code') !== 'ERR_MODULE_NOT_FOUND') throw thrown;
-    log.warn(
-      { error: messageOf(thrown), help: `npm install ${packages.join(' ')}` },
-      'an OTLP endpoint is set, but packages of OpenTelemetry are missing: no metrics are exported',
-    );
-    return undefined;
-  }
+  const send: Send | undefined = await unlessMissing(log, 'metrics', packages, () => openExporter(options));
+  if (send === undefined) return undefined;
   if (ignored !== undefined) log.warn({}, ignored);
   const stopping = new AbortController();
   const exportLog = new CollectorLog(clock, log, 'metrics');
