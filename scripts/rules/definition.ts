@@ -22,8 +22,8 @@ export type Indicator =
       readonly total: string;
     };
 
-/** The word in a query that stands for the window; it is sloth's. */
-export const windowWord = '{{.window}}';
+/** The placeholder of the window in a query, in the form of sloth's templates. */
+export const windowPlaceholder = '{{.window}}';
 
 const minuteMs = 60_000;
 /** A label of the bucket that ends at this bound. Prometheus 3 writes `5.0` for `5`. */
@@ -71,7 +71,7 @@ export function indicatorOf(name: ObjectiveName): Indicator {
   return indicators[name];
 }
 
-const waitedIn = `${waited}_count{${ofUsers}}[${windowWord}]`;
+const waitedIn = `${waited}_count{${ofUsers}}[${windowPlaceholder}]`;
 
 const indicators: Readonly<Record<ObjectiveName, Indicator>> = {
   // The share of good slots, times the part of the window in which the canary's counts were there. Without any count
@@ -79,9 +79,9 @@ const indicators: Readonly<Record<ObjectiveName, Indicator>> = {
   'api-availability': {
     ratio: `1 - (
   (
-    sum(increase(${slots}{result="good"}[${windowWord}]))
-    / sum(increase(${slots}[${windowWord}]))
-    * avg_over_time(${present}[${windowWord}])
+    sum(increase(${slots}{result="good"}[${windowPlaceholder}]))
+    / sum(increase(${slots}[${windowPlaceholder}]))
+    * avg_over_time(${present}[${windowPlaceholder}])
   ) >= 0
   or vector(0)
 )`,
@@ -89,23 +89,23 @@ const indicators: Readonly<Record<ObjectiveName, Indicator>> = {
   // The quotient of increase and rate is the length of the window.
   'start-latency': {
     errors: `(
-  avg_over_time(${late}[${windowWord}])
+  avg_over_time(${late}[${windowPlaceholder}])
   * sum(increase(${waitedIn})) / sum(rate(${waitedIn}))
 ) >= 0 or vector(0)`,
     total: totalOf(`${waited}_count`, fewest['start-latency']),
   },
   completion: {
     errors: `(
-  sum(increase(${lasted}_count{${ofUsers}}[${windowWord}]))
-  - sum(increase(${lasted}_bucket{${ofUsers},${bucketOf(endWithinMs)}}[${windowWord}]))
-  + (sum(increase(holdfast_task_ended_total{${ofUsers},outcome="dead",reason="deadline"}[${windowWord}])) or vector(0))
+  sum(increase(${lasted}_count{${ofUsers}}[${windowPlaceholder}]))
+  - sum(increase(${lasted}_bucket{${ofUsers},${bucketOf(endWithinMs)}}[${windowPlaceholder}]))
+  + (sum(increase(holdfast_task_ended_total{${ofUsers},outcome="dead",reason="deadline"}[${windowPlaceholder}])) or vector(0))
 ) or vector(0)`,
     total: totalOf(`${lasted}_count`, fewest.completion),
   },
 };
 
 function totalOf(counter: string, least: number): string {
-  return `clamp_min(sum(increase(${counter}{${ofUsers}}[${windowWord}])), ${least}) or vector(${least})`;
+  return `clamp_min(sum(increase(${counter}{${ofUsers}}[${windowPlaceholder}])), ${least}) or vector(${least})`;
 }
 
 /** An alert about the operation of servers and queues, beside those of the objectives. */

@@ -7,7 +7,7 @@ import {
   windowsMs,
 } from '../../src/core/objectives/objectives.ts';
 import { windowText } from '../../src/core/objectives/window-text.ts';
-import { indicatorOf, inputs, type Lengths, windowWord } from './definition.ts';
+import { indicatorOf, inputs, type Lengths, windowPlaceholder } from './definition.ts';
 
 export const service = 'holdfast';
 const period = windowText(periodMs);
@@ -53,7 +53,7 @@ export function percentOf({ targetPpm }: Objective): number {
   return targetPpm / 10_000;
 }
 
-/** Returns the query of the share of bad events, with sloth's word for the window. */
+/** Returns the query of the share of bad events, with sloth's placeholder for the window. */
 function ratioQuery(objective: Objective): string {
   const indicator = indicatorOf(objective.name);
   if ('ratio' in indicator) return indicator.ratio;
@@ -64,7 +64,7 @@ function recordings(objective: Objective, { length }: RuleOptions): RuleGroup {
   const labels = labelsOf(objective);
   const windows = [...new Set(windowsMs)].map((ms) => ({
     record: `slo:sli_error:ratio_rate${windowText(ms)}`,
-    expr: ratioQuery(objective).replaceAll(windowWord, length(ms)),
+    expr: ratioQuery(objective).replaceAll(windowPlaceholder, length(ms)),
     labels: { ...labels, sloth_window: windowText(ms) },
   }));
   const ofFiveMinutes = `slo:sli_error:ratio_rate5m${selectorOf(objective)}[${length(periodMs)}]`;

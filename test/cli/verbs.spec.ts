@@ -228,7 +228,7 @@ describe('holdfast list', () => {
     expect(await holdfast('list', '--type', 'none', ...work)).toMatchObject({ code: 0, err: '' });
   });
 
-  it('suggests a similar name if a submission creates a queue, and no more once the queue exists', async () => {
+  it('suggests a similar name if a submission creates a queue, and suggests none once the queue exists', async () => {
     await holdfast('submit', 'echo', '1', '--queue', 'letters');
     const misspelt = ['submit', 'echo', '1', '--queue', 'lettres'];
     expect((await holdfast(...misspelt)).err).toContain("Queue 'lettres' is new; did you mean 'letters'?\n");

@@ -94,7 +94,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 const fast = { do: 'submit', type: 'job', count: 30, ms: 5, kb: 0 } as const;
-/** A hello between two messages of one assignment: the answers to the settlements of the first one's tasks are lost. */
+/**
+ * Makes the worker send a hello after it has received the first of two messages of one assignment: the answers to the
+ * settlements of that message's tasks are lost.
+ */
 const helloAmidPieces = (beforeMs: number, ms: number, serverIsLate: boolean): readonly Step[] => [
   { do: 'narrow', ms: 4 },
   { do: 'burst', count: 70, kb: 20 },

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { windowWord } from '../../scripts/rules/definition.ts';
+import { windowPlaceholder } from '../../scripts/rules/definition.ts';
 import { ruleFiles } from '../../scripts/rules/files.ts';
 import type { Rule, RuleGroup } from '../../scripts/rules/objective-rules.ts';
 import { standingQuery } from '../../src/cli/slo/standing.ts';
@@ -82,7 +82,7 @@ describe('the rules of deploy/observability', () => {
         (rule) => rule.record === 'slo:sli_error:ratio_rate1h' && rule.labels?.sloth_slo === name,
       );
       for (const text of texts) {
-        const ofOneHour = text.replaceAll(windowWord, '1h');
+        const ofOneHour = text.replaceAll(windowPlaceholder, '1h');
         expect(offencesOf(ofOneHour, known)).toEqual([]);
         expect(record?.expr).toContain(ofOneHour);
       }

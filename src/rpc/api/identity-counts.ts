@@ -1,10 +1,10 @@
-/** The most that a node, and one identity on it, may have of a thing. */
+/** The largest amounts that a node, and one identity on it, may hold of one resource. */
 export interface Most {
   readonly ofNode: number;
   readonly ofIdentity: number;
 }
 
-/** Counts how much of a thing the identities of a node have, and how much more each of them may have. */
+/** Counts how much of one resource the identities of a node hold, and how much more each of them may hold. */
 export class IdentityCounts {
   readonly #most: Most;
   readonly #byIdentity = new Map<string, number>();

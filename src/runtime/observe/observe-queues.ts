@@ -14,8 +14,9 @@ const mostHeldLanes = 10;
 const mostQueues = 200;
 
 /**
- * Reads the queues that this node shows, one after the other, so that the calls of clients come in between: counts, ready
- * tasks by type and, where dead tasks hold lanes, the tasks behind them.
+ * Reads the queues that this node shows, one after the other, so that the calls of clients come in between. It reads how
+ * many tasks of each state and how many ready tasks of each type a queue has, and how many wait behind dead tasks that hold
+ * their lanes.
  */
 export async function observeQueues(
   context: ServiceContext,

@@ -13,7 +13,7 @@ export interface Success {
 
 export interface Attack {
   readonly name: string;
-  /** Says in the plural which things are counted. */
+  /** Says in the plural which items are counted. */
   readonly counts: string;
   /** Undefined if the attack is not tried as a stranger, a client without an identity. */
   readonly asStranger: Success | undefined;

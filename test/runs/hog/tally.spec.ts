@@ -4,7 +4,7 @@ import { Tally } from './tally.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it('a thing counts as held once the server has held it for 1.5 s, and one that it refuses sooner does not', () => {
+it('a connection, stream or call counts as held once the server has held it for 1.5 s, and one that it refuses sooner does not', () => {
   const tally = new Tally();
   const [first, second, refused] = [tally.hold(), tally.hold(), tally.hold()];
   vi.advanceTimersByTime(900);
@@ -23,7 +23,7 @@ it('a thing counts as held once the server has held it for 1.5 s, and one that i
   expect(tally.reached).toEqual({ sent: 6, answered: 0, held: 3 });
 });
 
-it('things that the server answered with an error count as sent alone', () => {
+it('calls that the server answered with an error count as sent alone', () => {
   const tally = new Tally();
   tally.sent(10);
   tally.answered(4);

@@ -1,16 +1,17 @@
 /**
- * The ways in which the success of an attack is counted:
- * - `held`: the most things that the server held at the same time, each for at least 1.5 s;
- * - `answered`: the things that the server answered without an error;
- * - `sent`: the things that were sent, for an attack that the server refuses by design.
+ * The ways in which the success of an attack is counted. An item is a connection, a stream, a call or a message, as
+ * `counts` of the attack says.
+ * - `held`: the most items that the server held at the same time, each for at least 1.5 s;
+ * - `answered`: the items that the server answered without an error;
+ * - `sent`: the items that were sent, for an attack that the server refuses by design.
  */
 export type Measure = 'held' | 'answered' | 'sent';
 export type Reached = Readonly<Record<Measure, number>>;
 
-/** A thing that the server ended sooner was refused, not held: the server answers a refused call after a second at most. */
+/** An item that the server ended sooner was refused, not held: the server answers a refused call after a second at most. */
 const heldAfterMs = 1_500;
 
-/** Counts the things that an attack sends, that the server holds for it, and that the server answers. */
+/** Counts the items that an attack sends, that the server holds for it, and that the server answers. */
 export class Tally {
   #sent = 0;
   #answered = 0;
@@ -25,12 +26,12 @@ export class Tally {
     this.#sent += count;
   }
 
-  /** Counts things that the server answered without an error. */
+  /** Counts items that the server answered without an error. */
   answered(count = 1): void {
     this.#answered += count;
   }
 
-  /** Counts a thing as sent, and as held from 1.5 s later until the function that is returned is called. */
+  /** Counts an item as sent, and as held from 1.5 s later until the function that is returned is called. */
   hold(): () => void {
     this.sent();
     let isHeld = false;

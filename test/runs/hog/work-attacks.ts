@@ -21,7 +21,7 @@ interface CallLoop {
   readonly message: () => Buffer;
   /** The calls that each connection has open. */
   readonly callsEach: number;
-  /** How many things each call counts. Default: 1. */
+  /** How many items each call counts. Default: 1. */
   readonly counted?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly connections?: number;

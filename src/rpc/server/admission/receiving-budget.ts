@@ -28,7 +28,7 @@ interface Account {
   readonly name: string;
 }
 
-/** An account that the budget forgets when it has no bytes, so that there are no more than connections. */
+/** An account that the budget forgets when it has no bytes. There are never more of them than connections. */
 interface Holder extends Account {
   readonly key: string;
   readonly isStranger: boolean;

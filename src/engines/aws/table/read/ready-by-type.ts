@@ -11,8 +11,9 @@ import { IndexScan } from './index-scan.ts';
 import { isFirst } from './lane-order.ts';
 import { loadReadable } from './snapshots.ts';
 
-/** Of how many types, and of how many tasks of each, the submissions are read. */
+/** The submissions of at most so many types are read. */
 const mostTypes = 20;
+/** The submissions of so many tasks of each type are read, the tasks that were accepted first. */
 const oldest = 2;
 
 /**
