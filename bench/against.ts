@@ -2,54 +2,16 @@
  * `npm run bench -- --against REF` runs the benchmark of another commit and of this tree in alternation and compares
  * them. Two runs an hour apart differ by up to a fifth on a shared machine, so only alternating runs are comparable.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { checkOut, output } from './checkout.ts';
 import { compare, type Run, textOf, tolerance } from './compare.ts';
 import type { Row } from './report.ts';
 
 export const fewestRounds = 3;
 
-const running = new Set<ChildProcess>();
-
-async function output(folder: string, command: string, ...args: readonly string[]): Promise<string> {
-  const child = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
-  running.add(child);
-  const [printed, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
-  running.delete(child);
-  if (code !== 0) throw new Error(`'${[command, ...args].join(' ')}' ended with ${code} in ${folder}.`);
-  return printed;
-}
-
 async function measure(folder: string, waiting: number): Promise<Run> {
   const args = ['run', '--silent', 'bench', '--', '--json', '--waiting', String(waiting)];
-  const printed = await output(folder, 'npm', ...args);
+  const printed = await output(folder, 'npm', args);
   return (JSON.parse(printed) as { readonly rows: readonly Row[] }).rows;
-}
-
-/**
- * Checks a commit out into a temporary folder, installs its packages and returns the folder. The folder is removed, and
- * its child processes are killed, when this process exits.
- */
-async function checkOut(ref: string): Promise<string> {
-  const root = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
-  const folder = join(root, 'tree');
-  process.on('exit', () => {
-    for (const child of running) child.kill('SIGKILL');
-    spawnSync('git', ['worktree', 'remove', '--force', folder]);
-    rmSync(root, { recursive: true, force: true });
-  });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => process.exit(130));
-  execFileSync('git', ['worktree', 'add', '--detach', folder, ref], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  console.log(`installing ${ref} …`);
-  await output(folder, 'npm', 'ci');
-  return folder;
 }
 
 /**
