@@ -17,12 +17,25 @@ export type Identity = Pick<
 /** Returns the checksum of what identifies a task and never changes. The checksum of its stored body begins with it. */
 export function identityChecksum(seq: number, submission: Identity): number {
   const { scope, type, typeVersion, options, acceptedAtMs, expiresAtMs, orderingKey } = submission;
+  const named = namesChecksum(scope.tenant, scope.queue, type, options.priority);
   const lane = orderingKey === undefined ? '' : `${orderingKey.length} ${orderingKey}`;
-  let sum = crc32(`${scope.tenant} ${scope.queue} ${type} ${options.priority} ${lane} ${scope.key}`);
+  let sum = crc32(`${lane} ${scope.key}`, named);
   sum = mixed(sum, seq);
   sum = mixed(sum, acceptedAtMs);
   sum = mixed(sum, expiresAtMs);
   return mixed(sum, typeVersion) >>> 0;
+}
+
+let lastNames = { tenant: '', queue: '', type: '', priority: '', sum: crc32('    ') };
+
+/** Returns the checksum of the names of a task, which that of its keys continues. Most tasks that follow each other share them. */
+function namesChecksum(tenant: string, queue: string, type: string, priority: Priority): number {
+  const last = lastNames;
+  if (queue === last.queue && type === last.type && priority === last.priority && tenant === last.tenant)
+    return last.sum;
+  const sum = crc32(`${tenant} ${queue} ${type} ${priority} `);
+  lastNames = { tenant, queue, type, priority, sum };
+  return sum;
 }
 
 /** A checksum is kept in 31 bits, so that it takes 4 bytes in a row and SQL can compute with it. */
