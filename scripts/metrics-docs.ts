@@ -17,7 +17,8 @@ that servers, workers and the canary have every metric of it, and no other.
 HOLDFAST_METRICS_PORT), at \`/metrics\` of a listener of its own. It is off by default and then listens on 127.0.0.1 only:
 \`--metrics-host <address>\` (HOLDFAST_METRICS_HOST) opens it to other machines. It has neither TLS nor permissions, since it shows
 names of queues and types, numbers, and nothing of any task. A scrape takes some ms, and a quarter
-of a second in small pieces for 2,000 pairs of queues and types (11 MB); requests at the same time share one collection.
+of a second in small pieces for 2,000 pairs of queues and types (11 MB); requests at the same time share one collection. On a
+loopback address it answers requests to localhost and to addresses, not to other names.
 
 \`\`\`yaml
 scrape_configs:

@@ -25,10 +25,12 @@ export function createOutput(json: boolean): Output {
   return {
     json,
     result(value, text) {
-      process.stdout.write(`${json ? escapeControlsInJson(JSON.stringify(value, jsonReplacer)) : text()}\n`);
+      process.stdout.write(
+        `${json ? escapeControlsInJson(JSON.stringify(value, jsonReplacer)) : escapeControlsInLines(text())}\n`,
+      );
     },
     note(text) {
-      if (!json) process.stderr.write(`${text}\n`);
+      if (!json) process.stderr.write(`${escapeControlsInLines(text)}\n`);
     },
     failure(error) {
       if (json) {
@@ -62,8 +64,10 @@ export function table(head: readonly string[], cells: readonly (readonly string[
   return [line(head), ...rows.map(line)].join('\n');
 }
 
+/** Formats a time for people; `–` if there is none, or if no calendar has it: a back end or a server may send any number. */
 export function time(ms: bigint | number): string {
-  return Number(ms) === 0 ? '–' : new Date(Number(ms)).toISOString();
+  const date = new Date(Number(ms));
+  return Number(ms) === 0 || Number.isNaN(date.getTime()) ? '–' : date.toISOString();
 }
 
 /** Formats a field as one line: its name in words, then its value. Times and durations (…Ms) are written for people. */

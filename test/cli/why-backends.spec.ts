@@ -308,4 +308,42 @@ describe('holdfast why', () => {
     expect([code, err]).toEqual([0, '']);
     expect(out).not.toContain('\u001b');
   });
+
+  const title = '\u001b]0;x\u0007';
+  const loki = (values: readonly (readonly unknown[])[]) =>
+    JSON.stringify({ data: { result: [{ stream: {}, values }] } });
+  it.each([
+    ['a service and a level with control characters', [{ service: `${title}\nforged`, level: title }]],
+    ['a level by the name of a property of every object', [{ level: 'constructor' }, { level: '__proto__' }]],
+  ])('shows log lines with %s as text', async (_, fields) => {
+    const values = fields.map((one) => [nanos(failedAtMs), JSON.stringify({ msg: 'shown', ...one })]);
+    const logs = await backend(() => ({ body: loki(values) }));
+    const { code, out, err } = await why({ LOGS_URL: `loki+${logs.url}` });
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toMatch(/shown$/m);
+    expect(out).not.toContain('\u001b');
+    expect(out).not.toMatch(/^forged/m);
+  });
+
+  it('shows spans and lines whose times no calendar has', async () => {
+    const span = { name: 'late', startTimeUnixNano: '9'.repeat(25), status: { code: 2 } };
+    const traces = await backend(() => ({
+      body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] }),
+    }));
+    const logs = await backend(() => ({ body: loki([['9'.repeat(40), 'line', {}]]) }));
+    const { code, out, err } = await why({ TRACES_URL: traces.url, LOGS_URL: `loki+${logs.url}` });
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toContain('late');
+    expect(out).toContain('line');
+  });
+
+  it('reads no more spans and lines of an answer than a screen could need', async () => {
+    const spans = Array.from({ length: 10_001 }, () => ({}));
+    const traces = await backend(() => ({
+      body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }),
+    }));
+    const logs = await backend(() => ({ body: `${'{}\n'.repeat(200)}no JSON` }));
+    const { json } = await why({ TRACES_URL: traces.url, LOGS_URL: logs.url }, '--json');
+    expect([json.spans.length, json.lines.length, json.backendFaults]).toEqual([10_000, 200, []]);
+  });
 });

@@ -25,7 +25,8 @@ const oneLine = (text: string): string => escapeControls(clipChars(text.split('\
 export function telemetryHead(telemetry: TaskTelemetry): string[] {
   const { links, attempts, lines = [], spans = [] } = telemetry;
   const culprit = culpritOf(attempts, lines, spans);
-  const where = culprit === undefined ? '' : `${time(culprit.atMs)} ${culprit.service} ${culprit.from}`;
+  const where =
+    culprit === undefined ? '' : `${time(culprit.atMs)} ${oneLine(culprit.service)} ${culprit.from}`;
   return [
     ...(culprit === undefined ? [] : [labelled('culprit', `${where}: ${oneLine(culprit.text)}`)]),
     ...links.map(({ name, url }) => labelled('link', `${name} ${url}`)),
@@ -63,7 +64,8 @@ export function telemetrySections({ spans = [], lines = [] }: TaskTelemetry): st
   const rows = lines
     .slice(-shownLines)
     .map(
-      ({ atMs, level, text, service }) => `  ${time(atMs)}  ${level.padEnd(5)} ${service}  ${oneLine(text)}`,
+      ({ atMs, level, text, service }) =>
+        `  ${time(atMs)}  ${oneLine(level).padEnd(5)} ${oneLine(service)}  ${oneLine(text)}`,
     );
   return [
     ...(spans.length === 0 ? [] : spanLines(spans)),

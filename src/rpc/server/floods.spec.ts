@@ -107,6 +107,24 @@ it.each(ports)(
   },
 );
 
+it('a connection of HTTP/1.1 with a flood of bytes of no request is closed', async () => {
+  const served = await start();
+  const port = served.listening.httpPort as number;
+  const [ca] = Object.values(await served.authority.issue('alice', 'client')).map((file) =>
+    readFileSync(file),
+  );
+  const socket = connect({ host: '127.0.0.1', port, ca });
+  socket.on('error', () => {}).resume();
+  undo.push(() => socket.destroy());
+  // HTTP/1.1 allows empty lines before a request, so that the parser reads them without an end.
+  const flood = Buffer.from('\r\n'.repeat(100_000));
+  const timer = setInterval(() => socket.writable && socket.write(flood), 10);
+  undo.push(() => clearInterval(timer));
+  // Without headers a connection is closed after 10 s.
+  await expect.poll(() => socket.destroyed, { timeout: 5_000 }).toBe(true);
+  await ensureServed(served);
+});
+
 it('a connection that sends a few frames of no call stays open', async () => {
   const served = await start();
   const socket = await open(served, served.listening.grpcPort);

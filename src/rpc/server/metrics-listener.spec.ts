@@ -9,9 +9,12 @@ afterEach(async () => {
   for (const listener of open.splice(0)) await listener.close();
 });
 
-async function listening(read: () => Promise<string> = async () => 'up 1\n'): Promise<string> {
+async function listening(
+  read: () => Promise<string> = async () => 'up 1\n',
+  host = '127.0.0.1',
+): Promise<string> {
   const listener = await openMetricsListener({
-    host: '127.0.0.1',
+    host,
     port: 0,
     contentType: 'text/plain',
     read,
@@ -47,13 +50,31 @@ describe('the listener of metrics', () => {
 
   it('refuses a page of a browser whose name leads to this address, which sends no origin', async () => {
     const { port } = new URL(await listening());
-    const request = `GET /metrics HTTP/1.1\r\nhost: evil.example\r\nsec-fetch-site: same-origin\r\n\r\n`;
-    expect(await answerOf(Number(port), request)).toContain('HTTP/1.1 403');
+    // Browsers send sec-fetch-site to trustworthy URLs only: over HTTPS, or to localhost.
+    for (const header of ['sec-fetch-site: same-origin\r\n', '']) {
+      const request = `GET /metrics HTTP/1.1\r\nhost: evil.example:${port}\r\n${header}\r\n`;
+      expect(await answerOf(Number(port), request)).toContain('HTTP/1.1 403');
+    }
+  });
+
+  it.each(['localhost', 'LOCALHOST:9', '127.0.0.1', '127.0.0.1:9', '[::1]', '[::1]:9'])(
+    'answers a request for %s',
+    async (host) => {
+      const { port } = new URL(await listening());
+      const request = `GET /metrics HTTP/1.1\r\nhost: ${host}\r\n\r\n`;
+      expect(await answerOf(Number(port), request)).toContain('HTTP/1.1 200');
+    },
+  );
+
+  it('answers every name of its machine if other machines may reach it', async () => {
+    const { port } = new URL(await listening(undefined, '0.0.0.0'));
+    const request = `GET /metrics HTTP/1.1\r\nhost: node-1.example:${port}\r\n\r\n`;
+    expect(await answerOf(Number(port), request)).toContain('HTTP/1.1 200');
   });
 
   it('refuses a request with a body', async () => {
     const { port } = new URL(await listening());
-    const request = 'GET /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx';
+    const request = 'GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1\r\n\r\nx';
     expect(await answerOf(Number(port), request)).toContain('HTTP/1.1 400');
   });
 
@@ -88,7 +109,7 @@ describe('the listener of metrics', () => {
     await Promise.all(sockets.slice(16).map(closed));
     expect(sockets.filter((socket) => !socket.destroyed)).toHaveLength(16);
     sockets[0]?.destroy();
-    const large = `GET /metrics HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(9_000)}\r\n\r\n`;
+    const large = `GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\nx: ${'y'.repeat(9_000)}\r\n\r\n`;
     await expect.poll(() => answerOf(Number(port), large)).toContain('431');
     await open.splice(0)[0]?.close();
     await Promise.all(sockets.slice(1, 16).map(closed));

@@ -1,7 +1,9 @@
 /** The listener by which Prometheus reads the metrics of a process, beside the listeners of the API. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
 import { timing } from '../../core/limits.ts';
 import type { Log } from '../../ports/log.ts';
+import { isLoopback } from '../../tls/loopback.ts';
 import { openPort } from './sockets.ts';
 
 /** How many connections may be open: two Prometheus servers, and people with curl. */
@@ -30,6 +32,7 @@ export interface MetricsListener {
 /** Opens the listener. @throws HoldfastError PORT_IN_USE or BAD_CONFIGURATION. */
 export async function openMetricsListener(options: MetricsListenerOptions): Promise<MetricsListener> {
   const { host, log, contentType } = options;
+  const isLocal = isLoopback(host);
   let collecting: Promise<Buffer> | undefined;
   // Requests that come while the metrics are collected share the result: a flood of them costs one collection at a time.
   const text = (): Promise<Buffer> => {
@@ -43,7 +46,7 @@ export async function openMetricsListener(options: MetricsListenerOptions): Prom
   };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const refusal = refusalOf(request);
+    const refusal = refusalOf(request, isLocal);
     if (refusal !== undefined) {
       response.writeHead(refusal.status, { ...plain, ...refusal.headers, connection: 'close' });
       response.end(`${refusal.text}\n`);
@@ -92,13 +95,21 @@ interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Returns why a request is refused, or undefined for one that reads the metrics. */
-function refusalOf({ url = '', method = '', headers }: IncomingMessage): Refusal | undefined {
+/** Returns why a request is refused, or undefined for one that reads the metrics. `isLocal`: the listener is on loopback. */
+function refusalOf(
+  { url = '', method = '', headers }: IncomingMessage,
+  isLocal: boolean,
+): Refusal | undefined {
   const path = url.split('?')[0] ?? '';
   const site = headers['sec-fetch-site'];
   // A browser sends this header: a web page must not read the metrics of a local server, a person may.
   if (headers.origin !== undefined || (site !== undefined && site !== 'none'))
     return { status: 403, text: 'Requests from web pages are refused here.' };
+  if (isLocal && !namesThisMachine(headers.host)) {
+    const text =
+      'On a loopback address the metrics are read by an address or as localhost, not by another name.';
+    return { status: 403, text };
+  }
   if (path !== '/metrics')
     return { status: 404, text: 'There is nothing here. The metrics are at /metrics.' };
   if (method !== 'GET' && method !== 'HEAD')
@@ -106,4 +117,14 @@ function refusalOf({ url = '', method = '', headers }: IncomingMessage): Refusal
   if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
     return { status: 400, text: 'A request for the metrics has no body.' };
   return undefined;
+}
+
+/**
+ * Returns true unless the request names a host other than this machine. A web page whose name leads to this address sends
+ * that name, and over plain HTTP neither an origin nor the header `sec-fetch-site`.
+ */
+function namesThisMachine(host: string | undefined): boolean {
+  if (host === undefined) return true;
+  const name = host.replace(/:\d*$/, '').toLowerCase();
+  return name === 'localhost' || isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0;
 }

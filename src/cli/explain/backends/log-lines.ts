@@ -14,10 +14,9 @@ export interface LogLine {
 }
 
 /** The levels of pino by their numbers. */
-const pinoLevels: Readonly<Record<string, string>> = {
-  ...{ 10: 'trace', 20: 'debug', 30: 'info' },
-  ...{ 40: 'warn', 50: 'error', 60: 'fatal' },
-};
+const pinoLevels: ReadonlyMap<string, string> = new Map(
+  Object.entries({ 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' }),
+);
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -47,7 +46,7 @@ export function lineOf(atMs: number, text: string, kept: Fields): LogLine {
   const message = firstOf(fields, 'msg', 'message', '_msg') || text;
   return {
     atMs,
-    level: pinoLevels[level] ?? level,
+    level: pinoLevels.get(level) ?? level,
     text: error === '' || message.includes(error) ? message : `${message}: ${error}`,
     service: firstOf(fields, 'service.name', 'service_name', 'service'),
     attempt: Number(firstOf(fields, 'attempt', 'holdfast.attempt')) || undefined,

@@ -56,6 +56,7 @@ async function readVictoriaLogs(...[config, clock, lines, { fromMs, untilMs }]: 
   const rows = bodyOf(answer).split('\n');
   return rows
     .filter((row) => row.trim() !== '')
+    .slice(0, mostLines)
     .map((row) => {
       const { _time, _msg, ...fields } = objectOf(parsed(row));
       return lineOf(Date.parse(textOf(_time)) || 0, textOf(_msg), fields);
@@ -78,11 +79,14 @@ async function readLoki(...[config, clock, lines, { fromMs, untilMs }]: Paramete
   );
   const { data } = objectOf(parsed(bodyOf(answer)));
   const { result } = objectOf(data);
-  return (Array.isArray(result) ? result : []).map(objectOf).flatMap(({ stream, values }) =>
-    (Array.isArray(values) ? values : []).filter(Array.isArray).map(([nanos, text, kept]) => {
-      const { structuredMetadata = {}, parsed: found = {} } = objectOf(kept);
-      const fields = { ...objectOf(stream), ...objectOf(structuredMetadata), ...objectOf(found) };
-      return lineOf(Math.floor(Number(textOf(nanos)) / 1e6) || 0, textOf(text), fields);
-    }),
-  );
+  const pairs = (Array.isArray(result) ? result : [])
+    .map(objectOf)
+    .flatMap(({ stream, values }) =>
+      (Array.isArray(values) ? values : []).filter(Array.isArray).map((pair) => ({ stream, pair })),
+    );
+  return pairs.slice(0, mostLines).map(({ stream, pair: [nanos, text, kept] }) => {
+    const { structuredMetadata = {}, parsed: found = {} } = objectOf(kept);
+    const fields = { ...objectOf(stream), ...objectOf(structuredMetadata), ...objectOf(found) };
+    return lineOf(Math.floor(Number(textOf(nanos)) / 1e6) || 0, textOf(text), fields);
+  });
 }

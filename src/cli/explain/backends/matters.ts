@@ -14,7 +14,9 @@ export interface Culprit {
 }
 
 const failures: ReadonlySet<string> = new Set(['failed', 'died', 'leaseExpired']);
-const ranks: Readonly<Record<string, number>> = { fatal: 3, error: 3, warn: 2, warning: 2 };
+const ranks: ReadonlyMap<string, number> = new Map(
+  Object.entries({ fatal: 3, error: 3, warn: 2, warning: 2 }),
+);
 
 /** Returns how much a line or span says about the failure of an attempt: 0 if nothing. */
 function weightOf(
@@ -42,7 +44,7 @@ export function culpritOf(
   spans: readonly Span[],
 ): Culprit | undefined {
   const failed = attempts.findLast(({ outcome }) => failures.has(outcome));
-  const ofLines = lines.map((line) => ({ ...line, from: 'log' as const, rank: ranks[line.level] ?? 0 }));
+  const ofLines = lines.map((line) => ({ ...line, from: 'log' as const, rank: ranks.get(line.level) ?? 0 }));
   const ofSpans = spans.map(({ startMs, durationMs, isError, message, name, service, attempt }) => ({
     atMs: startMs + durationMs,
     text: message === '' ? `${name} failed` : `${name}: ${message}`,

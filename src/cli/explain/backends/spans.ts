@@ -15,6 +15,9 @@ export interface Span {
   readonly attempt: number | undefined;
 }
 
+/** The most spans of an answer that are read: an answer of 4 MiB may have a million empty ones. */
+const mostSpans = 10_000;
+
 type Json = Readonly<Record<string, unknown>>;
 
 function objectsOf(value: unknown): Json[] {
@@ -76,7 +79,8 @@ export function spansOf(answer: unknown): Span[] {
   const spans = resources.flatMap((one) => {
     const service = attributesOf(one.resource).get('service.name') ?? '';
     const scopes = objectsOf(one.scopeSpans ?? one.instrumentationLibrarySpans);
-    return scopes.flatMap((scope) => objectsOf(scope.spans).map((span) => spanOf(span, service)));
+    return scopes.flatMap((scope) => objectsOf(scope.spans).map((span) => ({ span, service })));
   });
-  return spans.sort((one, other) => one.startMs - other.startMs);
+  const read = spans.slice(0, mostSpans).map(({ span, service }) => spanOf(span, service));
+  return read.sort((one, other) => one.startMs - other.startMs);
 }
