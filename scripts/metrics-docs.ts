@@ -26,8 +26,8 @@ scrape_configs:
 \`\`\`
 
 **Over OTLP** the same metrics are sent to a collector if OTEL_EXPORTER_OTLP_ENDPOINT (or OTEL_EXPORTER_OTLP_METRICS_ENDPOINT) names
-one, by http/protobuf, with OTEL_EXPORTER_OTLP_HEADERS, and every OTEL_METRIC_EXPORT_INTERVAL (60 s). OTEL_METRICS_EXPORTER=none switches it off.
-OTEL_EXPORTER_OTLP_METRICS_TIMEOUT bounds a request, OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is not followed, and the other variables, and how the process
+one, by http/protobuf, with OTEL_EXPORTER_OTLP_HEADERS, and every OTEL_METRIC_EXPORT_INTERVAL (60 s). OTEL_METRICS_EXPORTER=none switches it off;
+\`otlp\` without an endpoint sends to http://localhost:4318. OTEL_EXPORTER_OTLP_METRICS_TIMEOUT bounds a request, OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is not followed, and the other variables, and how the process
 names itself, are those of [traces](telemetry.md#switching-traces-on).
 It needs two packages that Holdfast does not install by itself:
 \`npm install @opentelemetry/resources @opentelemetry/exporter-metrics-otlp-proto\`. Histograms are exponential, and all values are

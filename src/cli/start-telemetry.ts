@@ -5,19 +5,20 @@ import type { Log } from '../ports/log.ts';
 import type { Tracing } from '../ports/tracing.ts';
 import type { MetricsFlags } from './metrics-options.ts';
 
-/** How long a stopping process waits for the collector to take its last spans and metrics, in ms. */
+/** How long a stopping process waits for the collector to take its last spans, metrics and log lines, in ms. */
 const lastExportMs = 300;
 
 export interface RunningTelemetry {
   readonly tracing: Tracing;
   /** Undefined if the process neither shows nor exports metrics. */
   readonly metrics: ProcessMetrics | undefined;
-  /** Sends what is left to the collector, spans and metrics at the same time, and waits for it a short time only. */
+  /** Sends all that is left to the collector at the same time, and waits for it a short time only. */
   stop(): Promise<void>;
 }
 
 export interface TelemetryOptions {
   readonly clock: Clock;
+  /** The default log of the process, whose lines may be exported. */
   readonly log: Log;
   readonly serviceName: 'holdfast-server' | 'holdfast-worker' | 'holdfast-canary';
   /** The options of the process's metrics. Default: it has no metrics. */
@@ -25,27 +26,44 @@ export interface TelemetryOptions {
 }
 
 /**
- * Starts the metrics if an option asks for them, and the export of traces and metrics if the environment names an endpoint
- * of OTLP. The tracing also uses an SDK that the user's own module has registered.
+ * Starts the metrics if an option asks for them, and the export of traces, metrics and log lines if the environment
+ * asks for it. The tracing also uses an SDK that the user's own module has registered.
  *
  * @throws HoldfastError BAD_CONFIGURATION if the environment has a value that means nothing.
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<RunningTelemetry> {
   const { clock, log, serviceName } = options;
-  const [{ processAttributes }, { startExporting }, { OtelTracing }, { packageVersion }] = await Promise.all([
-    import('../telemetry/otlp/environment.ts'),
-    import('../telemetry/traces/start-exporting.ts'),
-    import('../telemetry/traces/otel-tracing.ts'),
-    import('../platform/version.ts'),
-  ]);
+  const [{ processAttributes }, { startLogExport }, { startExporting }, { OtelTracing }, platform] =
+    await Promise.all([
+      import('../telemetry/otlp/environment.ts'),
+      import('../telemetry/logs/export-logs.ts'),
+      import('../telemetry/traces/start-exporting.ts'),
+      import('../telemetry/traces/otel-tracing.ts'),
+      Promise.all([import('../platform/version.ts'), import('../platform/log.ts')]),
+    ]);
+  const [{ packageVersion }, { readLines }] = platform;
   const service = { name: serviceName, version: packageVersion(), instanceId: clock.uuid() };
   const named = processAttributes(process.env, service);
+  const exportOptions = { env: process.env, clock, log, process: named };
+  // First, so that the lines about the others are exported too.
+  const lines = await startLogExport({ ...exportOptions, readLines });
   const metrics = await startMetrics(options, named);
-  const exporting = await startExporting({ env: process.env, clock, log, process: named });
+  metrics?.addSource({
+    name: 'log lines',
+    everyMs: 0,
+    read: (gauges) => gauges.set('holdfast.log.dropped', {}, lines?.dropped ?? 0),
+  });
+  const exporting = await startExporting(exportOptions);
   return {
     metrics,
     tracing: new OtelTracing(() => service.version),
-    stop: async () => void (await Promise.all([metrics?.stop(lastExportMs), exporting.stop(lastExportMs)])),
+    async stop() {
+      await Promise.all([
+        metrics?.stop(lastExportMs),
+        exporting.stop(lastExportMs),
+        lines?.stop(lastExportMs),
+      ]);
+    },
   };
 }
 

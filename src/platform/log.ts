@@ -5,6 +5,8 @@ import { boundedFields, plainCopy } from '../core/plain-copy.ts';
 import { errorText, isInstance, readProperty } from '../core/untrusted.ts';
 
 let shared: Logger | undefined;
+/** Gets each line of the default log as JSON, if something in this process reads the lines too. */
+let reader: ((line: string) => void) | undefined;
 
 /**
  * Serializes an error for a log line. A HoldfastError is logged without its stack, unless it is a defect or the level
@@ -53,8 +55,25 @@ export function defaultLog(): Logger {
       level: levelOf(process.env.HOLDFAST_LOG || 'info'),
       serializers: { err: serializeError },
       formatters: { log: boundedFields },
+      hooks: { streamWrite },
     },
     pino.destination({ dest: 2, sync: true }),
   );
   return shared;
+}
+
+function streamWrite(line: string): string {
+  reader?.(line);
+  return line;
+}
+
+/**
+ * Passes each line that the default log writes from now on to a function too, as JSON. The function must not throw. Returns
+ * a function that ends this.
+ */
+export function readLines(read: (line: string) => void): () => void {
+  reader = read;
+  return () => {
+    if (reader === read) reader = undefined;
+  };
 }

@@ -15,7 +15,10 @@ const firstCells = page.split('\n').flatMap((line) => /^\| (`[^|]+)\|/.exec(line
 const named = new Set(firstCells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name)));
 
 it('docs/telemetry.md and docs/metrics.md name every environment variable of OpenTelemetry that the command reads', () => {
-  const sources = ['otlp/environment', 'traces/export-settings', 'metrics/otlp/otlp-settings'];
+  const sources = [
+    ...['otlp/environment', 'traces/export-settings', 'metrics/otlp/otlp-settings'],
+    'logs/log-settings',
+  ];
   const source = sources.map((file) => read(`src/telemetry/${file}.ts`)).join('');
   const every = new Set([...source.matchAll(/OTEL_[A-Z_]+/g)].map(([name]) => name));
   const ofMetrics = [...every].filter((name) => name.includes('METRIC'));

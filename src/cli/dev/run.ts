@@ -30,8 +30,9 @@ async function startServer(
   dir: string,
   options: DevOptions,
   tls: CertificateFiles,
-  { metrics, tracing }: RunningTelemetry,
+  telemetry: RunningTelemetry,
 ): Promise<RunningServer> {
+  const { metrics, tracing } = telemetry;
   const log = defaultLog();
   return serve({
     store: `file:${join(dir, 'queue.db')}`,
@@ -43,7 +44,7 @@ async function startServer(
     tracing,
     onFatal: (error: HoldfastError) => {
       log.error({ err: error }, 'the store failed; the server ends');
-      process.exit(exitCodes.failed);
+      void telemetry.stop().finally(() => process.exit(exitCodes.failed));
     },
   });
 }

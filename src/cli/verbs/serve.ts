@@ -92,7 +92,7 @@ export function addServe(program: Command, globals: Globals): void {
         tracing,
         onFatal: (error: HoldfastError) => {
           log.error({ err: error }, 'the store failed; the server ends');
-          process.exit(exitCodes.failed);
+          void telemetry.stop().finally(() => process.exit(exitCodes.failed));
         },
       });
       const { grpcPort, httpPort } = serving.listening;

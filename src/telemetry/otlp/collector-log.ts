@@ -9,6 +9,7 @@ const logEveryMs = 60_000;
 const messages: Readonly<Record<Signal, string>> = {
   traces: 'the collector did not take traces; their spans are lost, and tasks are not affected',
   metrics: 'the collector did not take metrics; the next export has all of them, and tasks are not affected',
+  logs: 'the collector did not take log lines; they stand on standard error only, and tasks are not affected',
 };
 
 /** Logs that a collector does not take a signal: the first time at once, then one line a minute that counts the failures. */
@@ -19,7 +20,7 @@ export class CollectorLog {
   #loggedAtMs = Number.NEGATIVE_INFINITY;
   #isDue = false;
   #failed = 0;
-  #lostSpans = 0;
+  #lost = 0;
   #error = '';
   #cancel: (() => void) | undefined;
 
@@ -29,15 +30,15 @@ export class CollectorLog {
     this.#signal = signal;
   }
 
-  /** A request was not taken, and the spans of it are lost. */
-  failed(spans: number, thrown: unknown): void {
+  /** A request was not taken, and its spans or lines are lost. */
+  failed(lost: number, thrown: unknown): void {
     this.#failed++;
-    this.#add(spans, messageOf(thrown));
+    this.#add(lost, messageOf(thrown));
   }
 
-  /** Spans were dropped because too many others waited for the collector. */
-  dropped(spans: number): void {
-    this.#add(spans, this.#error === '' ? 'the collector is too slow' : this.#error);
+  /** Spans or lines were dropped because too many others waited for the collector. */
+  dropped(lost: number): void {
+    this.#add(lost, this.#error === '' ? 'the collector is too slow' : this.#error);
   }
 
   close(): void {
@@ -46,9 +47,9 @@ export class CollectorLog {
     if (this.#isDue) this.#write();
   }
 
-  #add(spans: number, error: string): void {
+  #add(lost: number, error: string): void {
     this.#isDue = true;
-    this.#lostSpans += spans;
+    this.#lost += lost;
     this.#error = error;
     if (this.#cancel !== undefined) return;
     const waitMs = this.#loggedAtMs + logEveryMs - this.#clock.monotonic();
@@ -59,13 +60,14 @@ export class CollectorLog {
   #write(): void {
     this.#cancel = undefined;
     this.#loggedAtMs = this.#clock.monotonic();
-    const lost_spans = this.#signal === 'traces' ? this.#lostSpans : undefined;
+    const lost_spans = this.#signal === 'traces' ? this.#lost : undefined;
+    const lost_lines = this.#signal === 'logs' ? this.#lost : undefined;
     this.#log.warn(
-      { signal: this.#signal, error: this.#error, failed: this.#failed, lost_spans },
+      { signal: this.#signal, error: this.#error, failed: this.#failed, lost_spans, lost_lines },
       messages[this.#signal],
     );
     this.#isDue = false;
     this.#failed = 0;
-    this.#lostSpans = 0;
+    this.#lost = 0;
   }
 }

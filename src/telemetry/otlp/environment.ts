@@ -17,6 +17,12 @@ const variables = {
     timeout: 'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT',
     exporter: 'OTEL_METRICS_EXPORTER',
   },
+  logs: {
+    endpoint: 'OTEL_EXPORTER_OTLP_LOGS_ENDPOINT',
+    protocol: 'OTEL_EXPORTER_OTLP_LOGS_PROTOCOL',
+    timeout: 'OTEL_EXPORTER_OTLP_LOGS_TIMEOUT',
+    exporter: 'OTEL_LOGS_EXPORTER',
+  },
 } as const;
 export type Signal = keyof typeof variables;
 
@@ -30,11 +36,15 @@ export interface Collector {
 }
 
 const defaultTimeoutMs = 10_000;
+/** The collector that the standard names for a signal that is to be exported without an endpoint. */
+const defaultEndpoint = 'http://localhost:4318';
 const protocolUsed = 'http/protobuf';
+/** The name of the exporter over OTLP in the variables of the signals. */
+export const otlp = 'otlp';
 
 /**
- * Returns the collector of a signal, or undefined if this process does not export it: without an endpoint of OTLP, or if
- * OTEL_SDK_DISABLED or the signal's own variable switches the export off.
+ * Returns the collector of a signal, or undefined if this process does not export it: without an endpoint of OTLP and an
+ * exporter `otlp`, or if OTEL_SDK_DISABLED or the signal's own variable switches the export off.
  *
  * @throws HoldfastError BAD_CONFIGURATION if a variable has a value that means nothing.
  */
@@ -44,7 +54,7 @@ export function collectorOf(env: Environment, signal: Signal): Collector | undef
     ? ([own.endpoint, ''] as const)
     : // An endpoint for all signals is the address of the collector; one for a signal alone is the whole URL.
       (['OTEL_EXPORTER_OTLP_ENDPOINT', `/v1/${signal}`] as const);
-  const endpoint = env[name];
+  const endpoint = env[name] || (env[own.exporter] === otlp ? defaultEndpoint : undefined);
   if (!endpoint || env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || env[own.exporter] === 'none')
     return undefined;
   const protocol = env[own.protocol] || env.OTEL_EXPORTER_OTLP_PROTOCOL || protocolUsed;

@@ -1,5 +1,6 @@
 import { isInstance, messageOf, readProperty } from '../../core/untrusted.ts';
 import type { Log } from '../../ports/log.ts';
+import type { Signal } from './environment.ts';
 
 /**
  * Opens the export of a signal, whose packages are loaded only now. If one of the packages is not installed, logs how to
@@ -7,7 +8,7 @@ import type { Log } from '../../ports/log.ts';
  */
 export async function unlessMissing<T>(
   log: Log,
-  signal: 'metrics' | 'traces',
+  signal: Signal,
   packages: readonly string[],
   open: () => Promise<T>,
 ): Promise<T | undefined> {
@@ -17,7 +18,7 @@ export async function unlessMissing<T>(
     if (!isInstance(thrown, Error) || readProperty(thrown, 'code') !== 'ERR_MODULE_NOT_FOUND') throw thrown;
     log.warn(
       { error: messageOf(thrown), help: `npm install ${packages.join(' ')}` },
-      `an OTLP endpoint is set, but packages of OpenTelemetry are missing: no ${signal} are exported`,
+      `the export over OTLP is switched on, but packages of OpenTelemetry are missing: no ${signal} are exported`,
     );
     return undefined;
   }

@@ -19,6 +19,9 @@ const pinoLevels: Readonly<Record<string, string>> = {
   ...{ 40: 'warn', 50: 'error', 60: 'fatal' },
 };
 
+/** The names of an error's message, also as the export over OTLP and Loki, which has no dots in names, write them. */
+const errorNames = ['err.message', 'exception.message', 'exception_message', 'error'];
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Returns the first of some fields that has a text. */
@@ -43,7 +46,7 @@ function fieldsOf(text: string): Fields {
 export function lineOf(atMs: number, text: string, kept: Fields): LogLine {
   const fields = { ...kept, ...fieldsOf(text) };
   const level = firstOf(fields, 'severity_text', 'severity', 'level', 'detected_level').toLowerCase();
-  const error = firstOf(objectOf(fields.err), 'message') || firstOf(fields, 'err.message', 'error');
+  const error = firstOf(objectOf(fields.err), 'message') || firstOf(fields, ...errorNames);
   const message = firstOf(fields, 'msg', 'message', '_msg') || text;
   return {
     atMs,

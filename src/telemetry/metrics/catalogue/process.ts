@@ -14,7 +14,7 @@ function eventLoop(description: string) {
   } as const;
 }
 
-/** The process, by the names of the semantic conventions. */
+/** The process, mostly by the names of the semantic conventions. */
 export const processMetrics = {
   'nodejs.eventloop.delay.p50': eventLoop('The median delay of the event loop since the last collection.'),
   'nodejs.eventloop.delay.p99': eventLoop(
@@ -67,6 +67,15 @@ export const processMetrics = {
     labels: {},
     description: 'The time since the process began.',
     usedBy: 'panel Overview: restarts',
+    on: everywhere,
+  },
+  'holdfast.log.dropped': {
+    kind: 'counter',
+    unit: '{line}',
+    labels: {},
+    description:
+      'Log lines that were to be exported and that no collector got. They were written to standard error all the same.',
+    usedBy: 'panel Overview: dropped log lines',
     on: everywhere,
   },
 } as const satisfies Record<string, MetricDefinition>;
