@@ -28,7 +28,7 @@ process.once('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 /** A kernel kills a program that setpriv started as soon as its parent ends, also if that was killed itself. */
-const tied = isInstalled('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [];
+export const tied = isInstalled('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [];
 
 export interface Program {
   /** The standard output so far. */

@@ -24,13 +24,14 @@ export interface TelemetryOfTasks {
   readonly metrics: readonly ReceivedMetrics[];
 }
 
-interface Store {
+/** A store for a server: the flags and the environment with which `holdfast serve` finds it. */
+export interface Store {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
-function onSqlite(): Store {
+export function onSqlite(): Store {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-telemetry-'));
   return {
     args: ['--store', `file:${join(dir, 'queue.db')}`],
@@ -40,19 +41,13 @@ function onSqlite(): Store {
 }
 
 /** Opens a table and queues on the stand-ins of AWS, which accept any credentials. */
-async function onAws(): Promise<Store> {
-  const [table, queues] = await Promise.all([startDynoxide(), startFauxqs()]);
+export async function onAws(queues: readonly string[]): Promise<Store> {
+  const [table, broker] = await Promise.all([startDynoxide(), startFauxqs()]);
   const credentials = { AWS_ACCESS_KEY_ID: 'stand-in', AWS_SECRET_ACCESS_KEY: 'stand-in' };
   Object.assign(process.env, credentials);
-  const endpoints = { endpointDynamodb: table.endpoint, endpointSqs: queues.endpoint };
+  const endpoints = { endpointDynamodb: table.endpoint, endpointSqs: broker.endpoint };
   const store = { table: 'telemetry', region: 'eu-central-1', ...endpoints };
-  await initAws({
-    store,
-    tenant: 'default',
-    queues: [queue, pythonQueue],
-    priorities: undefined,
-    check: false,
-  });
+  await initAws({ store, tenant: 'default', queues, priorities: undefined, check: false });
   return {
     args: [],
     env: {
@@ -61,9 +56,9 @@ async function onAws(): Promise<Store> {
       HOLDFAST_AWS_TABLE: store.table,
       HOLDFAST_AWS_REGION: store.region,
       HOLDFAST_AWS_ENDPOINT_DYNAMODB: table.endpoint,
-      HOLDFAST_AWS_ENDPOINT_SQS: queues.endpoint,
+      HOLDFAST_AWS_ENDPOINT_SQS: broker.endpoint,
     },
-    close: async () => void (await Promise.all([table.stop(), queues.stop()])),
+    close: async () => void (await Promise.all([table.stop(), broker.stop()])),
   };
 }
 
@@ -71,7 +66,8 @@ const module = new URL('./worker-module.ts', import.meta.url).pathname;
 const client = new URL('./client-process.ts', import.meta.url).pathname;
 
 const openTelemetry = '1.45.0';
-const pythonPackages = {
+/** What a worker in Python needs to export its spans. */
+export const pythonPackages = {
   name: `-otel-${openTelemetry}`,
   packages: ['opentelemetry-sdk', 'opentelemetry-exporter-otlp-proto-http'].map(
     (one) => `${one}==${openTelemetry}`,
@@ -99,7 +95,7 @@ export async function runTasks(
   count: number,
 ): Promise<TelemetryOfTasks> {
   await using receiver = await otlpReceiver();
-  const store = engine === 'aws' ? await onAws() : onSqlite();
+  const store = engine === 'aws' ? await onAws([queue, pythonQueue]) : onSqlite();
   const exporting = {
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
     OTEL_METRIC_EXPORT_INTERVAL: '1000',

@@ -1,0 +1,130 @@
+/** The configurations of the back ends, as values: a collector that is Jaeger, and Prometheus. */
+
+export interface StackPorts {
+  /** The collector: OTLP over HTTP and over gRPC. */
+  readonly otlp: number;
+  readonly otlpGrpc: number;
+  /** Jaeger: its API, its API over gRPC, and its health. */
+  readonly jaeger: number;
+  readonly jaegerGrpc: number;
+  readonly health: number;
+  /** The metrics that the collector makes of spans, and those that it has received. */
+  readonly collected: number;
+  readonly victoriaLogs: number;
+  readonly prometheus: number;
+}
+
+/** The time for which the collector waits for the spans of a trace before it decides whether to keep it. */
+export const decisionWaitMs = 2_000;
+
+/**
+ * What the collector keeps: a trace with an error, a slow one, that of a task's death, and that of a later attempt, whose
+ * submission failed in another trace. Of the rest it keeps a share.
+ */
+function samplingPolicies(keptPercent: number): readonly object[] {
+  return [
+    { name: 'errors', type: 'status_code', status_code: { status_codes: ['ERROR'] } },
+    { name: 'slow', type: 'latency', latency: { threshold_ms: 1_000 } },
+    { name: 'dead', type: 'string_attribute', string_attribute: { key: 'holdfast.state', values: ['dead'] } },
+    {
+      name: 'retries',
+      type: 'numeric_attribute',
+      numeric_attribute: { key: 'holdfast.attempt', min_value: 2, max_value: 1_000_000 },
+    },
+    { name: 'rest', type: 'probabilistic', probabilistic: { sampling_percentage: keptPercent } },
+  ];
+}
+
+/** The span attributes that become labels of the metrics that the collector makes of spans. */
+const dimensions = ['messaging.destination.name', 'holdfast.outcome'];
+
+/** Returns the configuration of Jaeger as the collector of all signals and the store of traces. */
+export function jaegerConfig(ports: StackPorts, keptPercent: number): object {
+  const at = (port: number): object => ({ endpoint: `127.0.0.1:${port}` });
+  const lists = {
+    traces: {
+      processors: ['memory_limiter', 'tail_sampling', 'batch'],
+      exporters: ['jaeger_storage_exporter'],
+    },
+    'traces/metrics': { exporters: ['spanmetrics'] },
+    metrics: {
+      receivers: ['otlp', 'spanmetrics'],
+      processors: ['memory_limiter', 'batch'],
+      exporters: ['prometheus'],
+    },
+    logs: { processors: ['memory_limiter', 'batch'], exporters: ['otlphttp/victorialogs'] },
+  };
+  const pipelines = Object.entries(lists).map(([name, one]) => [name, { receivers: ['otlp'], ...one }]);
+  return {
+    service: {
+      extensions: ['jaeger_storage', 'jaeger_query', 'healthcheckv2'],
+      pipelines: Object.fromEntries(pipelines),
+      telemetry: { metrics: { level: 'none' }, logs: { level: 'warn' } },
+    },
+    extensions: {
+      jaeger_storage: { backends: { memstore: { memory: { max_traces: 10_000 } } } },
+      jaeger_query: {
+        storage: { traces: 'memstore' },
+        http: at(ports.jaeger),
+        grpc: at(ports.jaegerGrpc),
+      },
+      healthcheckv2: { use_v2: true, http: at(ports.health) },
+    },
+    receivers: { otlp: { protocols: { grpc: at(ports.otlpGrpc), http: at(ports.otlp) } } },
+    connectors: {
+      // An exemplar lives until the next flush, so that Prometheus must read more often than that.
+      spanmetrics: {
+        namespace: 'traces',
+        dimensions: dimensions.map((name) => ({ name })),
+        exemplars: { enabled: true, max_per_data_point: 5 },
+        metrics_flush_interval: '3s',
+      },
+    },
+    processors: {
+      memory_limiter: { check_interval: '1s', limit_mib: 400, spike_limit_mib: 100 },
+      batch: { timeout: '200ms', send_batch_size: 512 },
+      tail_sampling: {
+        decision_wait: `${decisionWaitMs / 1_000}s`,
+        num_traces: 10_000,
+        policies: samplingPolicies(keptPercent),
+      },
+    },
+    exporters: {
+      jaeger_storage_exporter: { trace_storage: 'memstore' },
+      'otlphttp/victorialogs': {
+        logs_endpoint: `http://127.0.0.1:${ports.victoriaLogs}/insert/opentelemetry/v1/logs`,
+        headers: { 'VL-Stream-Fields': 'service.name' },
+      },
+      prometheus: { ...at(ports.collected), enable_open_metrics: true },
+    },
+  };
+}
+
+export interface PrometheusOptions {
+  /** The interval at which Prometheus reads its targets and evaluates its rules. */
+  readonly intervalMs: number;
+  /** The files of rules. */
+  readonly ruleFiles: readonly string[];
+  /** The port of an Alertmanager that gets the alerts. */
+  readonly alertmanagerPort?: number | undefined;
+}
+
+/** Returns the configuration of Prometheus. It reads the collector, and what the file of targets names. */
+export function prometheusConfig(
+  ports: Pick<StackPorts, 'collected'>,
+  targetsFile: string,
+  { intervalMs, ruleFiles, alertmanagerPort }: PrometheusOptions,
+): object {
+  const interval = `${intervalMs}ms`;
+  const to = (port: number): object => ({ static_configs: [{ targets: [`127.0.0.1:${port}`] }] });
+  return {
+    global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
+    rule_files: ruleFiles,
+    scrape_configs: [
+      // The collector's metrics name the processes that they came from by job and instance.
+      { job_name: 'collector', honor_labels: true, ...to(ports.collected) },
+      { job_name: 'holdfast', file_sd_configs: [{ files: [targetsFile] }] },
+    ],
+    ...(alertmanagerPort !== undefined && { alerting: { alertmanagers: [to(alertmanagerPort)] } }),
+  };
+}
