@@ -45,6 +45,7 @@ or answers with an error has at most one request at a time, delays no task and c
   file, every 60 s from a table, and then with at most some 1,100 read units for each queue. A server that is not scraped reads nothing.
 - A worker that polls SQS itself (\`--engine aws\`) is a node too, and has the metrics of a server beside those of a worker, without the gauges
   of queues.
+- The panels are those of the dashboards for Grafana in \`deploy/observability/grafana/\` ([the whole stack](telemetry.md#run-the-whole-stack)).
 - A source that fails shows nothing after three minutes, so that \`absent()\` and alerts without data can notice it.
 `;
 

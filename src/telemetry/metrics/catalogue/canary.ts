@@ -7,7 +7,7 @@ export const canaryMetrics = {
     unit: '{slot}',
     labels: { result: slotResults },
     description: 'The slots of the canary by their results. Every result but `good` is bad.',
-    usedBy: 'alert CanaryMissing; objective api availability',
+    usedBy: 'alert CanaryMissing; panel Objectives: canary; objective api availability',
     on: ['canary'],
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;

@@ -16,7 +16,7 @@ export const nodeMetrics = {
     labels: { 'rpc.method': names, 'rpc.status_code': statusCodes, 'error.type': errorTypes },
     description:
       'The time of unary calls of the API, from when the server begins them. `error.type` is the reason of the error.',
-    usedBy: 'panel Overview: calls',
+    usedBy: 'panel Overview: calls; panel Overview: slow calls; panel Overview: refused calls',
     on: onServer,
   },
   'rpc.client.call.duration': {
@@ -43,7 +43,7 @@ export const nodeMetrics = {
     bounds: [1, 2, 5, 10, 20, 50, 100],
     labels: { engine: ['sqlite', 'aws', 'memory'], operation: ['accept', 'append'] },
     description: 'The tasks of one write to the store.',
-    usedBy: 'panel Store: commits',
+    usedBy: 'panel Store: tasks of a commit',
     on: onServer,
   },
   'holdfast.store.size': {
@@ -52,7 +52,7 @@ export const nodeMetrics = {
     unit: 'By',
     labels: {},
     description: 'The size of the file of an embedded store.',
-    usedBy: 'alert StoreSize',
+    usedBy: 'alert StoreSize; panel Store: size',
     on: onServer,
   },
   'holdfast.store.wal.size': {
@@ -61,7 +61,7 @@ export const nodeMetrics = {
     unit: 'By',
     labels: {},
     description: 'The size of the log of an embedded store (`-wal`).',
-    usedBy: 'alert StoreSize',
+    usedBy: 'alert StoreSize; panel Store: size',
     on: onServer,
   },
   'holdfast.overload.state': {
@@ -96,7 +96,7 @@ export const nodeMetrics = {
     labels: { kind: ['write', 'index', 'read', 'sqs'] },
     description:
       'What AWS bills: write units of the table, those of its indexes, read units, and requests to SQS. Times the list price they are dollars.',
-    usedBy: 'panel AWS: dollars per million tasks',
+    usedBy: 'panel AWS: dollars per million tasks; panel AWS: dollars a day; panel AWS: units per task',
     on: everywhere,
   },
   'holdfast.aws.throttled': {
@@ -132,7 +132,7 @@ export const nodeMetrics = {
     labels: { role: ['server', 'client', 'authority'] },
     description:
       'The time until a certificate of this process expires; below 0 it has expired. `authority`: the one that expires first.',
-    usedBy: 'alert CertificateExpiry',
+    usedBy: 'alert CertificateExpiry; panel Overview: certificates',
     on: everywhere,
   },
 } as const satisfies Record<string, MetricDefinition>;

@@ -24,6 +24,7 @@ export const processMetrics = {
   'nodejs.eventloop.utilization': {
     ...eventLoop('The part of the time since the last collection in which the event loop was busy.'),
     unit: '1',
+    usedBy: 'panel Overview: utilization',
   },
   'v8js.memory.heap.used': {
     kind: 'gauge',

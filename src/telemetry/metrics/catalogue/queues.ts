@@ -35,7 +35,7 @@ export const queueMetrics = {
     description:
       'Ready tasks that no worker can take: none is connected, none handles the type or the version, the queue is paused, or a dead task holds their lane.',
     usedBy:
-      'alert Unserved; verdicts NO_WORKER, NO_WORKER_FOR_TYPE, NO_WORKER_FOR_VERSION, QUEUE_PAUSED, LANE_HELD_BY_DEAD',
+      'alert Unserved; panel Queues: unserved; verdicts NO_WORKER, NO_WORKER_FOR_TYPE, NO_WORKER_FOR_VERSION, QUEUE_PAUSED, LANE_HELD_BY_DEAD',
     on: onServer,
   },
   'holdfast.queue.paused': {
@@ -84,7 +84,7 @@ export const queueMetrics = {
     },
     description:
       'How long ago a background loop last ended a round without a failure. For `sweep` also how long the oldest due task has waited, if that is longer.',
-    usedBy: 'alert SweepLag; alert NoSeries',
+    usedBy: 'alert SweepLag; alert NoSeries; panel Store: lag of the loops',
     on: onServer,
   },
   'holdfast.sweep.dispatched': {

@@ -48,7 +48,8 @@ export const taskMetrics = {
       reason: ['', ...endReasons],
     },
     description: 'Tasks that ended. `reason` says why a task is dead, and is empty for the other outcomes.',
-    usedBy: 'alert DeadInflow; panel Queues: outcomes; objective completion',
+    usedBy:
+      'alert DeadInflow; panel Queues: outcomes; panel AWS: dollars per million tasks; panel AWS: units per task; objective completion',
     on: onServer,
   },
   'holdfast.attempt.ended': {
@@ -76,7 +77,7 @@ export const taskMetrics = {
     bounds: taskBounds,
     labels: { queue: names, type: names, outcome: attemptOutcomes },
     description: 'The time from the claim of a task until the end of the claim.',
-    usedBy: 'panel Queues: attempts',
+    usedBy: 'panel Queues: time of attempts',
     on: onServer,
   },
   'holdfast.task.duration': {
@@ -93,7 +94,7 @@ export const taskMetrics = {
     unit: '{lease}',
     labels: { queue: names },
     description: 'Leases that ended without a report of their worker.',
-    usedBy: 'alert LeaseExpiries',
+    usedBy: 'alert LeaseExpiries; panel Queues: expired leases',
     on: onServer,
   },
   'holdfast.claim.lost': {
@@ -145,7 +146,7 @@ export const taskMetrics = {
     },
     description:
       'The time that handlers ran, as the worker measured it. `error.type` is empty for a success.',
-    usedBy: 'panel Workers: handlers',
+    usedBy: 'panel Workers: handlers; panel Workers: failed handlers',
     on: ['worker'],
   },
   'messaging.client.consumed.messages': {
