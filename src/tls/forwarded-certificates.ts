@@ -46,13 +46,18 @@ export class ForwardedCertificates {
     this.#clock = clock;
     this.#library = library;
     this.#chains = this.#load(file);
+    let loggedMessage = '';
     this.#stopWatching = watchFiles(clock, [file], () => {
       try {
         this.#chains = this.#load(file);
         this.#verified.clear();
+        loggedMessage = '';
         return true;
       } catch (thrown) {
-        log.error({ file }, `the old authorities stay in use: ${asHoldfastError(thrown).message}`);
+        const { message } = asHoldfastError(thrown);
+        // The file is checked every 2 s, but the same fault is logged once.
+        if (message !== loggedMessage) log.error({ file }, `the old authorities stay in use: ${message}`);
+        loggedMessage = message;
         return false;
       }
     });

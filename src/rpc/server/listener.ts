@@ -16,7 +16,7 @@ export interface Listener {
 }
 
 export interface HeaderRefusals {
-  readonly listener: 'grpc' | 'http' | 'alb';
+  readonly listener: 'grpc' | 'http' | 'alb' | 'metrics';
   /** Requests that claim an identity by a header. */
   readonly forged: number;
   /** Calls whose certificate in the header was refused. */

@@ -97,7 +97,10 @@ class ForwardedCaller implements Connection {
   watch(cut: StreamCutter): () => void {
     this.#cuts.add(cut);
     this.#withStreams.add(this);
+    // A server that closes cuts the streams of its connections.
+    const unwatchShared = this.#shared.watch(cut);
     return () => {
+      unwatchShared();
       this.#cuts.delete(cut);
       if (this.#cuts.size === 0) this.#withStreams.delete(this);
     };
