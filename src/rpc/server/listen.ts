@@ -73,7 +73,7 @@ export interface ListeningServer {
   readonly receivingBytes: number;
   /** The number of requests that were refused because they claimed an identity in an HTTP header. */
   readonly forgedHeaders: number;
-  /** What each listener refused because of a header that describes a client's certificate. */
+  /** The counts of each listener's refusals because of a header that describes a client's certificate. */
   readonly headerRefusals: readonly HeaderRefusals[];
   /**
    * Sets whether health checks report SERVING (default: true) or NOT_SERVING, at which load balancers send calls to
