@@ -166,6 +166,12 @@ export interface Limits {
   /** The maximum number of concurrent calls on one connection. */
   readonly callsPerConnection: number;
   readonly callsPerStranger: number;
+  /** The maximum length of a client's certificate in the header of a load balancer. */
+  readonly forwardedCertificateChars: number;
+  /** The maximum number of such certificates that a listener keeps as verified. The oldest one is verified again. */
+  readonly forwardedCertificates: number;
+  /** The maximum number of clients that are kept for one connection of a load balancer; another drops the oldest one. */
+  readonly forwardedCallers: number;
   /** How many bytes of one call a stranger may send before the server has read any of them. */
   readonly strangerWindowBytes: number;
   /** The maximum size of a stranger's message. Strangers may send only requests of health and reflection. */
@@ -287,6 +293,9 @@ export const limits: Limits = Object.freeze({
   strangersPerAddress: 64,
   callsPerConnection: 256,
   callsPerStranger: 8,
+  forwardedCertificateChars: 16_384,
+  forwardedCertificates: 4_096,
+  forwardedCallers: 256,
   strangerWindowBytes: 16_384,
   strangerMessageBytes: 16_384,
   callBytes: 16_384,

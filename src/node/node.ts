@@ -19,7 +19,7 @@ import { within } from '../runtime/within.ts';
 import type { QueueSettings } from '../service/admin/queue-settings.ts';
 import { createService } from '../service/create-service.ts';
 import type { Service } from '../service/service.ts';
-import { certificateExpiry, storeSources } from './metrics/sources.ts';
+import { certificateExpiry, refusedHeaders, storeSources } from './metrics/sources.ts';
 import type { ProcessMetrics } from './metrics/start-metrics.ts';
 import type { AwsStore } from './open/aws.ts';
 import type { OpenedStore, StoreOptions } from './open/opened.ts';
@@ -213,6 +213,7 @@ export async function serve({
     await node.close(0);
     throw thrown;
   }
+  metrics?.addSource(refusedHeaders(() => listening.headerRefusals));
   if (corrected !== undefined) {
     listening.ready(corrected.fit);
     corrected.onFitness(() => listening.ready(corrected.fit));

@@ -1,5 +1,5 @@
 /** The identity of the other side of a TLS connection, from its certificate. */
-import type { TLSSocket } from 'node:tls';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { HoldfastError } from '../core/errors.ts';
 
 export interface Peer {
@@ -21,7 +21,14 @@ const spiffe = 'spiffe://';
 export function peerOf(socket: TLSSocket): Peer | HoldfastError {
   const certificate = socket.getPeerCertificate();
   if (certificate.raw === undefined) return noCertificate;
-  if (!socket.authorized) return refused(String(socket.authorizationError));
+  if (!socket.authorized) return refusedCertificate(String(socket.authorizationError));
+  return peerOfCertificate(certificate);
+}
+
+/** Returns the peer that a verified certificate names, or UNAUTHENTICATED with the reason CERTIFICATE_REFUSED. */
+export function peerOfCertificate(
+  certificate: Pick<PeerCertificate, 'subjectaltname' | 'subject' | 'serialNumber'>,
+): Peer | HoldfastError {
   const uris = spiffeIds(certificate.subjectaltname ?? '');
   if (uris.length > 1) return unnamed('has more than one SPIFFE id');
   const name = uris[0] ?? commonName(certificate.subject?.CN);
@@ -68,9 +75,17 @@ const whyRefused: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: 'it is not valid yet',
   INVALID_PURPOSE: 'it was not issued for clients',
   CERT_SIGNATURE_FAILURE: 'its signature is wrong',
+  CA_MD_TOO_WEAK: 'its signature, or that of an authority above it, has a weak digest',
+  EE_KEY_TOO_SMALL: 'its key, or that of an authority above it, is weak',
+  INVALID_CA: 'a certificate that is no authority signed it',
+  PATH_LENGTH_EXCEEDED: 'more authorities stand above it than one of them allows',
+  UNHANDLED_CRITICAL_EXTENSION:
+    'it, or an authority above it, has a critical extension that is not known here',
+  SUBTREE_MINMAX: 'it, or an authority above it, constrains names, which is not supported here',
 };
 
-function refused(code: string): HoldfastError {
+/** Returns the error for a certificate that OpenSSL, or a check by its rules, refuses with this code. */
+export function refusedCertificate(code: string): HoldfastError {
   const why = whyRefused[code] ?? 'the server does not trust the authority that signed it';
   return new HoldfastError(
     'UNAUTHENTICATED',

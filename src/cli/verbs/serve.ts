@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import type { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
+import { albEndpoint, albFromOption, albPortOption, albProtocolOption } from '../alb-options.ts';
 import {
   endpointDynamodbOption,
   endpointSqsOption,
@@ -50,6 +51,9 @@ export function addServe(program: Command, globals: Globals): void {
       'a policy of permissions; default: every identity of the authority may do everything',
     )
     .option('--plaintext', 'no TLS at all; only on a loopback address')
+    .addOption(albPortOption())
+    .addOption(albFromOption())
+    .addOption(albProtocolOption())
     .addOption(metricsPortOption())
     .addOption(metricsHostOption())
     .addOption(metricsTenantsOption())
@@ -69,6 +73,7 @@ export function addServe(program: Command, globals: Globals): void {
           'Create them with `holdfast certs init` and `holdfast certs issue server --kind server`, or use `holdfast dev`.',
         );
       }
+      const alb = albEndpoint(options, host, options.plaintext === true ? undefined : files);
       const security = files === undefined ? ({ plaintext: true } as const) : { tls: files };
       const [{ serve }, { systemClock }, { defaultLog }] = await Promise.all([
         import('../../node/node.ts'),
@@ -85,6 +90,7 @@ export function addServe(program: Command, globals: Globals): void {
         store: shared ?? options.store,
         grpc: { host, port: options.port, ...security },
         http: { host, port: options.httpPort, ...security },
+        alb,
         auth: { policyFile: options.policy },
         clock,
         log,
@@ -95,14 +101,15 @@ export function addServe(program: Command, globals: Globals): void {
           void telemetry.stop().finally(() => process.exit(exitCodes.failed));
         },
       });
-      const { grpcPort, httpPort } = serving.listening;
+      const { grpcPort, httpPort, albPort } = serving.listening;
       const store = shared === undefined ? storePath(options.store) : `table ${shared.table}`;
+      const albText = albPort === undefined ? '' : `, gRPC for a load balancer on ${host}:${albPort}`;
       // A caller may send the signal as soon as it has read the line.
       const stopped = untilStopped();
       globals().output.result(
-        { grpcPort, httpPort, metricsPort: metrics?.port, pid: process.pid, store },
+        { grpcPort, httpPort, albPort, metricsPort: metrics?.port, pid: process.pid, store },
         () =>
-          `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}\nstore: ${store}${metricsText(metrics, options)}`,
+          `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}${albText}\nstore: ${store}${metricsText(metrics, options)}`,
       );
       const keepAlive = setInterval(() => {}, 60_000);
       const signal = await stopped;

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { GaugeSource } from '../../ports/metrics.ts';
+import type { HeaderRefusals } from '../../rpc/server/listener.ts';
 import { certificatesOf } from '../../tls/load.ts';
 import type { OpenedStore } from '../open/opened.ts';
 
@@ -24,6 +25,21 @@ function storeSize(path: string): GaugeSource {
     async read(gauges) {
       gauges.set('holdfast.store.size', {}, await sizeOf(path));
       gauges.set('holdfast.store.wal.size', {}, await sizeOf(`${path}-wal`));
+    },
+  };
+}
+
+/** Returns the counts of what listeners refused because of a header that describes a client's certificate. */
+export function refusedHeaders(read: () => readonly HeaderRefusals[]): GaugeSource {
+  return {
+    name: 'refused headers',
+    everyMs: 0,
+    read(gauges) {
+      for (const { listener, forged, certificate, network } of read()) {
+        const causes = listener === 'alb' ? { certificate, network } : { forged };
+        for (const [cause, count] of Object.entries(causes))
+          gauges.set('holdfast.header.refused', { listener, cause }, count);
+      }
     },
   };
 }

@@ -14,6 +14,7 @@ import { Registry } from '../../telemetry/metrics/registry.ts';
 import { SlotCounts } from '../../telemetry/metrics/slot-counts.ts';
 import { timedStore } from '../../telemetry/metrics/timed-store.ts';
 import { WorkerCounters } from '../../telemetry/metrics/worker-counters.ts';
+import { refusedHeaders } from './sources.ts';
 
 export interface MetricsOptions {
   /** Where Prometheus reads the metrics. Default: nowhere. */
@@ -56,7 +57,12 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
   if (listen !== undefined) {
     const pause = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
     const read = async (): Promise<string> => prometheusText(await registry.collect(), pause);
-    listener = await openMetricsListener({ ...listen, contentType, read, log });
+    const opened = await openMetricsListener({ ...listen, contentType, read, log });
+    listener = opened;
+    const none = { certificate: 0, network: 0 };
+    registry.addSource(
+      refusedHeaders(() => [{ listener: 'metrics', forged: opened.forgedHeaders, ...none }]),
+    );
   }
   let exporting: MetricsExport | undefined;
   if (otlp !== undefined) {

@@ -37,6 +37,8 @@ export interface Connection {
   readonly host: string;
   /** The peer's identity with its current permissions, or the error with which its calls are refused. */
   readonly authorization: Identity | HoldfastError;
+  /** True if the connection is one of a load balancer, which also carries calls of other clients. */
+  readonly isShared: boolean;
   /** Counts bytes of the connection that belong to calls: headers and messages. */
   received(bytes: number): void;
   /**
@@ -57,6 +59,11 @@ export interface ConnectionsDeps {
   readonly log: Log;
   /** Default: those of `src/core/limits.ts`. */
   readonly most?: ConnectionLimits | undefined;
+  /**
+   * The error for calls that name no client, if the connections are those of a load balancer: each carries the calls of
+   * many clients, so that it has no identity of its own and is counted by its address.
+   */
+  readonly shared?: HoldfastError | undefined;
 }
 
 /**
@@ -81,6 +88,7 @@ class OpenConnection implements Connection {
   readonly address: string;
   readonly host: string;
   readonly peer: Peer | HoldfastError;
+  readonly isShared: boolean;
   readonly socket: Socket;
   readonly cuts = new Set<StreamCutter>();
   readonly #log: (connection: OpenConnection, error: HoldfastError) => void;
@@ -94,13 +102,15 @@ class OpenConnection implements Connection {
 
   constructor(
     socket: Socket,
+    shared: HoldfastError | undefined,
     authorize: (peer: Peer | HoldfastError) => Identity | HoldfastError,
     log: (connection: OpenConnection, error: HoldfastError) => void,
   ) {
     this.socket = socket;
     this.host = String(socket.remoteAddress);
     this.address = `${this.host}:${socket.remotePort}`;
-    this.peer = socket instanceof TLSSocket ? peerOf(socket) : localPeer;
+    this.isShared = shared !== undefined;
+    this.peer = shared ?? (socket instanceof TLSSocket ? peerOf(socket) : localPeer);
     this.authorization = authorize(this.peer);
     this.#log = log;
   }
@@ -175,6 +185,7 @@ export class Connections {
     if (socket.destroyed) return undefined;
     const connection = new OpenConnection(
       socket,
+      this.#deps.shared,
       (peer) => this.#authorize(peer),
       (refused, error) => this.#logRefusal(refused, error),
     );
@@ -207,12 +218,12 @@ export class Connections {
 
   /** Limits a new connection by its peer. Returns the function to call when it has closed. */
   #limit(connection: OpenConnection): () => void {
-    const { authorization, socket } = connection;
-    if (authorization instanceof HoldfastError) {
+    const { authorization, socket, isShared } = connection;
+    if (authorization instanceof HoldfastError && !isShared) {
       this.#strangers.add(socket);
       return this.#deps.clock.after(timing.strangerMs, () => socket.destroy());
     }
-    const { name } = authorization;
+    const name = authorization instanceof HoldfastError ? connection.host : authorization.name;
     const refusal = this.#counts.take(name);
     if (refusal === undefined) return () => this.#counts.giveBack(name);
     connection.refuseAll(refusal);
@@ -275,7 +286,8 @@ export class Connections {
   }
 }
 
-function rightsChanged({ name }: Identity): HoldfastError {
+/** Returns the error with which the streams of an identity end whose permissions have changed. */
+export function rightsChanged({ name }: Identity): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'DRAINING', `The policy changed for '${name}'.`, {
     help: 'Open the stream again; the new policy then applies to it.',
   });

@@ -4,15 +4,34 @@ import type { Log } from '../../ports/log.ts';
 import type { Identity } from '../api/api.ts';
 import { type Connection, connectionOf } from '../auth/connections.ts';
 
-/** Prefix of the headers in which a load balancer describes a client's certificate. Any client could forge them. */
-const forwardedHeaderPrefix = 'x-amzn-mtls-';
+/** The headers of a request. */
+export type Headers = Readonly<Record<string, unknown>>;
 
-export interface AuthenticatedCaller {
-  readonly identity: Identity;
-  readonly connection: Connection;
+/** Decides who makes the calls of one listener. */
+export interface Authenticator {
+  /**
+   * Returns the connection of the call's client, whose authorization says who calls. Throws UNAUTHENTICATED,
+   * PERMISSION_DENIED (also for a forged identity in the headers), or CANCELLED if the connection has closed.
+   */
+  connectionOf(socket: object | undefined, headers: Headers): Connection;
+  /** Whether a client without an identity, a stranger, may make calls of this path. */
+  isOpen(path: string): boolean;
 }
 
-export class Authenticator {
+/** Prefix of the headers in which a load balancer describes a client's certificate. Any client could forge them. */
+export const forwardedPrefix = 'x-amzn-mtls-';
+
+/** Returns the first header of a request that describes a client's certificate, or undefined. */
+export function forwardedHeader(headers: Headers): string | undefined {
+  for (const name in headers) if (name.startsWith(forwardedPrefix)) return name;
+  return undefined;
+}
+
+/** The services whose calls need no identity. Their messages are small. */
+const openServices = /^\/grpc\.(health|reflection)\./;
+
+/** Identifies callers by the certificates of their connections, and refuses all requests that claim another identity. */
+export class PeerAuthenticator implements Authenticator {
   readonly #log: Log;
   /** The number of requests that were refused because they claimed an identity in an HTTP header. */
   forgedHeaders = 0;
@@ -21,40 +40,38 @@ export class Authenticator {
     this.#log = log;
   }
 
-  /**
-   * Identifies the caller by the socket of its request. Throws UNAUTHENTICATED, PERMISSION_DENIED (also for a forged
-   * identity in the headers), or CANCELLED if the connection has closed.
-   */
-  authenticate(socket: object | undefined, headers: Readonly<Record<string, unknown>>): AuthenticatedCaller {
-    const connection = connectionOf(socket);
-    if (connection === undefined) throw connectionClosed;
-    for (const name in headers)
-      if (name.startsWith(forwardedHeaderPrefix)) throw this.#forged(connection.address, name);
-    return this.callerOf(socket);
+  isOpen(path: string): boolean {
+    return openServices.test(path);
   }
 
-  /** Returns the caller of a call whose headers were checked before, with its current permissions. Throws likewise. */
-  callerOf(socket: object | undefined): AuthenticatedCaller {
+  connectionOf(socket: object | undefined, headers: Headers): Connection {
     const connection = connectionOf(socket);
     if (connection === undefined) throw connectionClosed;
-    const { authorization } = connection;
-    if (authorization instanceof HoldfastError) {
-      connection.logRefusal(authorization);
-      throw authorization;
-    }
-    return { identity: authorization, connection };
+    this.ensureNotForged(connection.address, headers);
+    return connection;
   }
 
-  #forged(peer: string, name: string): HoldfastError {
+  /** Throws PERMISSION_DENIED, and counts the request, if it claims an identity in an HTTP header. */
+  ensureNotForged(peer: string, headers: Headers): void {
+    const header = forwardedHeader(headers);
+    if (header === undefined) return;
     this.forgedHeaders++;
-    this.#log.warn({ peer, header: name }, 'a request was refused: it claims an identity by a header');
-    return new HoldfastError(
+    this.#log.warn({ peer, header }, 'a request was refused: it claims an identity by a header');
+    throw new HoldfastError(
       'PERMISSION_DENIED',
       'DENIED',
-      `Requests with the header '${name}' are refused here.`,
+      `Requests with the header '${header}' are refused here.`,
       { help: 'Connect with a client certificate; only the listener for a load balancer takes this header.' },
     );
   }
+}
+
+/** Returns the identity of a connection's client. Throws UNAUTHENTICATED or PERMISSION_DENIED if it has none, and logs this. */
+export function identityOf(connection: Connection): Identity {
+  const { authorization } = connection;
+  if (!(authorization instanceof HoldfastError)) return authorization;
+  connection.logRefusal(authorization);
+  throw authorization;
 }
 
 export const connectionClosed = new HoldfastError('CANCELLED', 'ABANDONED', 'The connection closed.');

@@ -1,4 +1,4 @@
-/** Opens the gRPC listener and the HTTP listener, which serve the same Api. */
+/** Opens the gRPC listener, the HTTP listener and the listener for a load balancer, which serve the same Api. */
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { HoldfastError } from '../../core/errors.ts';
@@ -10,13 +10,15 @@ import { type Renewable, renewCertificates, serverTls } from '../../tls/secure-c
 import type { Api } from '../api/api.ts';
 import type { ConnectionLimits } from '../auth/connection-counts.ts';
 import { Connections } from '../auth/connections.ts';
-import { type PolicySource, policySource } from '../auth/policy-file.ts';
+import { policySource } from '../auth/policy-file.ts';
 import { Admission, type AdmissionOptions } from './admission/admission.ts';
-import { Authenticator } from './authenticator.ts';
+import { PeerAuthenticator } from './authenticator.ts';
+import { type AlbEndpoint, openAlb } from './forwarded/alb-listener.ts';
 import { services } from './grpc/grpc.ts';
 import { GrpcSessions } from './grpc/grpc-sessions.ts';
 import { ServingState } from './health.ts';
 import { httpServer } from './http/http.ts';
+import type { HeaderRefusals, Listener, Shared } from './listener.ts';
 import { logDrops, openPort, watchHandshakes } from './sockets.ts';
 
 /** Time in ms that a closing server waits for streams to end with their status before it destroys the connections. */
@@ -41,6 +43,8 @@ export interface ListenOptions {
   readonly grpc: Endpoint;
   /** The endpoint of the HTTP listener. If it is absent, the server serves only gRPC. */
   readonly http?: HttpEndpoint | undefined;
+  /** The endpoint for a load balancer, which passes on the certificates of its clients. Default: none. */
+  readonly alb?: AlbEndpoint | undefined;
   readonly auth?: {
     /**
      * The path of the policy file (JSON), which the server reloads when it changes. Without a policy file every client
@@ -61,12 +65,16 @@ export type ListenBounds = Omit<AdmissionOptions, 'clock'> & {
 export interface ListeningServer {
   readonly grpcPort: number;
   readonly httpPort: number | undefined;
-  /** The number of open connections of both listeners. */
+  /** The port of the listener for a load balancer. */
+  readonly albPort: number | undefined;
+  /** The number of open connections of all listeners. */
   readonly connections: number;
   /** The bytes of open calls and of messages that are being received, as `limits.receivingBytes` counts them. */
   readonly receivingBytes: number;
   /** The number of requests that were refused because they claimed an identity in an HTTP header. */
   readonly forgedHeaders: number;
+  /** The counts of each listener's refusals because of a header that describes a client's certificate. */
+  readonly headerRefusals: readonly HeaderRefusals[];
   /**
    * Sets whether health checks report SERVING (default: true) or NOT_SERVING, at which load balancers send calls to
    * other nodes. After `drain` health checks always report NOT_SERVING.
@@ -78,24 +86,8 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
-interface Listener {
-  readonly server: NetServer;
-  readonly connections: Connections;
-  readonly authenticator: Authenticator;
-  readonly port: number;
-  /** Refuses new connections, and closes each open connection once its last stream has ended. */
-  stop(): void;
-}
-
-/** The parts that both listeners use. */
-interface Shared {
-  readonly policy: PolicySource;
-  readonly health: ServingState;
-  readonly admission: Admission;
-}
-
 /**
- * Opens the gRPC and HTTP listeners. Throws FAILED_PRECONDITION with the reason PORT_IN_USE, BAD_CERTIFICATE or
+ * Opens the listeners. Throws FAILED_PRECONDITION with the reason PORT_IN_USE, BAD_CERTIFICATE or
  * BAD_CONFIGURATION (plaintext on an address that other machines can reach, or an invalid policy file).
  */
 export async function listen(options: ListenOptions): Promise<ListeningServer> {
@@ -106,24 +98,34 @@ export async function listen(options: ListenOptions): Promise<ListeningServer> {
   const policy = policySource(options.auth?.policyFile, options);
   const health = new ServingState(services.map(({ typeName }) => typeName));
   const shared: Shared = { policy, health, admission: new Admission({ ...options.bounds, clock }) };
-  const listeners: Listener[] = [];
+  const opened: Listener[] = [];
+  const open = async <T extends Listener>(opening: Promise<T>): Promise<T> => {
+    const listener = await opening;
+    opened.push(listener);
+    return listener;
+  };
+  const { http, alb } = options;
+  const albDeps = { ...options, most: options.bounds?.connections };
   try {
-    listeners.push(await openGrpc(options, shared));
-    if (options.http !== undefined) listeners.push(await openHttp(options, options.http, shared));
+    const listeners = {
+      grpc: await open(openGrpc(options, shared)),
+      http: http === undefined ? undefined : await open(openHttp(options, http, shared)),
+      alb: alb === undefined ? undefined : await open(openAlb(albDeps, alb, shared)),
+    };
+    return listeningServer(listeners, opened, shared, clock);
   } catch (thrown) {
     policy.stop();
-    for (const listener of listeners) listener.stop();
+    for (const listener of opened) listener.stop();
     throw thrown;
   }
-  return listeningServer(listeners, shared, clock);
 }
 
 function listeningServer(
+  { grpc, http, alb }: Readonly<Record<'http' | 'alb', Listener | undefined>> & { readonly grpc: Listener },
   listeners: readonly Listener[],
   { health, policy, admission }: Shared,
   clock: Clock,
 ): ListeningServer {
-  const [grpc, http] = listeners as [Listener, Listener | undefined];
   let closing: Promise<void> | undefined;
   const drain = (): void => {
     health.stop();
@@ -144,6 +146,7 @@ function listeningServer(
   return {
     grpcPort: grpc.port,
     httpPort: http?.port,
+    albPort: alb?.port,
     get connections() {
       return listeners.reduce((sum, { connections }) => sum + connections.count, 0);
     },
@@ -151,7 +154,10 @@ function listeningServer(
       return admission.budget.bytes;
     },
     get forgedHeaders() {
-      return listeners.reduce((sum, { authenticator }) => sum + authenticator.forgedHeaders, 0);
+      return listeners.reduce((sum, { refusals }) => sum + refusals().forged, 0);
+    },
+    get headerRefusals() {
+      return listeners.map(({ refusals }) => refusals());
     },
     ready: (isReady) => health.ready(isReady),
     drain,
@@ -171,7 +177,7 @@ async function openGrpc(
   { policy, health, admission }: Shared,
 ): Promise<Listener> {
   const connections = new Connections('grpc', { policy, clock, log, most: bounds?.connections });
-  const authenticator = new Authenticator(log);
+  const authenticator = new PeerAuthenticator(log);
   const sessions = new GrpcSessions({ api, authenticator, admission, health, clock });
   const accept = (socket: Socket): void => {
     // grpc-js handles errors of HTTP/2 sessions only: a socket that is reset before its session exists would end the
@@ -195,7 +201,14 @@ async function openGrpc(
     if (server.listening) server.close();
     sessions.stop();
   };
-  return { server, connections, authenticator, port, stop };
+  return { server, connections, port, refusals: refusalsOf('grpc', authenticator), stop };
+}
+
+function refusalsOf(
+  listener: HeaderRefusals['listener'],
+  authenticator: PeerAuthenticator,
+): Listener['refusals'] {
+  return () => ({ listener, forged: authenticator.forgedHeaders, certificate: 0, network: 0 });
 }
 
 function renew(
@@ -213,7 +226,7 @@ async function openHttp(
   { policy, health, admission }: Shared,
 ): Promise<Listener> {
   const connections = new Connections('http', { policy, clock, log, most: bounds?.connections });
-  const authenticator = new Authenticator(log);
+  const authenticator = new PeerAuthenticator(log);
   const tls = 'tls' in http ? serverTls(http.tls, clock) : undefined;
   const server = httpServer(tls, {
     api,
@@ -235,5 +248,5 @@ async function openHttp(
     stopRenewing();
     server.close();
   };
-  return { server, connections, authenticator, port, stop };
+  return { server, connections, port, refusals: refusalsOf('http', authenticator), stop };
 }

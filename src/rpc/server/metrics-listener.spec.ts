@@ -72,6 +72,16 @@ describe('the listener of metrics', () => {
     expect(await answerOf(Number(port), request)).toContain('HTTP/1.1 200');
   });
 
+  it('refuses and counts a request that claims an identity by the header of a load balancer', async () => {
+    const at = await listening();
+    const headers = { 'X-Amzn-Mtls-Clientcert-Leaf': 'x' };
+    const refused = await fetch(`${at}/metrics`, { headers });
+    expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining('load balancer')]);
+    expect(open.at(-1)?.forgedHeaders).toBe(1);
+    expect(log.lines.at(-1)).toMatchObject({ level: 'warn', header: 'x-amzn-mtls-clientcert-leaf' });
+    expect((await fetch(`${at}/metrics`)).status).toBe(200);
+  });
+
   it('refuses a request with a body', async () => {
     const { port } = new URL(await listening());
     const request = 'GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1\r\n\r\nx';

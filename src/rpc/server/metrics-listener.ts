@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { timing } from '../../core/limits.ts';
 import type { Log } from '../../ports/log.ts';
 import { isLoopback } from '../../tls/loopback.ts';
+import { forwardedHeader } from './authenticator.ts';
 import { openPort } from './sockets.ts';
 
 /** How many connections may be open: two Prometheus servers, and people with curl. */
@@ -26,6 +27,8 @@ export interface MetricsListenerOptions {
 
 export interface MetricsListener {
   readonly port: number;
+  /** The number of requests that were refused because they claimed an identity in an HTTP header. */
+  readonly forgedHeaders: number;
   close(): Promise<void>;
 }
 
@@ -45,8 +48,15 @@ export async function openMetricsListener(options: MetricsListenerOptions): Prom
     return collecting;
   };
 
+  let forgedHeaders = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const refusal = refusalOf(request, isLocal);
+    const header = forwardedHeader(request.headers);
+    if (header !== undefined) {
+      forgedHeaders++;
+      const peer = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
+      log.warn({ peer, header }, 'a request was refused: it claims an identity by a header');
+    }
+    const refusal = header === undefined ? refusalOf(request, isLocal) : forged;
     if (refusal !== undefined) {
       response.writeHead(refusal.status, { ...plain, ...refusal.headers, connection: 'close' });
       response.end(`${refusal.text}\n`);
@@ -79,6 +89,9 @@ export async function openMetricsListener(options: MetricsListenerOptions): Prom
   server.maxConnections = mostConnections;
   return {
     port,
+    get forgedHeaders() {
+      return forgedHeaders;
+    },
     close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
@@ -94,6 +107,11 @@ interface Refusal {
   readonly text: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+const forged: Refusal = {
+  status: 403,
+  text: 'Requests with the header of a load balancer (x-amzn-mtls-…) are refused here.',
+};
 
 /** Returns why a request is refused, or undefined for one that reads the metrics. `isLocal`: the listener is on loopback. */
 function refusalOf(

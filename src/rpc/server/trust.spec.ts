@@ -1,6 +1,7 @@
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { get as httpGet } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { connect as connectTls } from 'node:tls';
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
 import {
@@ -10,10 +11,12 @@ import {
   startListeningNode,
   TestAuthority,
 } from '../../../test/fixtures/listening-node.ts';
+import { frame, rawSession } from '../../../test/fixtures/raw-grpc.ts';
 import { show } from '../../certs/show.ts';
 import type { Transport } from '../../client/transport.ts';
 import type { HoldfastError } from '../../core/errors.ts';
 import type { ReportResponse } from '../../core/messages.ts';
+import type { CertificateFiles } from '../../tls/load.ts';
 import { listen } from './listen.ts';
 
 const batch = { tenant: '', queue: 'q', items: [item('a')] };
@@ -144,36 +147,60 @@ describe('a policy that changes while the server runs', () => {
 });
 
 describe('a request that forges the identity header of a load balancer', () => {
-  it('is refused and counted on the gRPC listener and the HTTP listener', async () => {
-    await using served = await startListeningNode({ plaintext: true });
-    const metadata = new Metadata();
-    metadata.set('x-amzn-mtls-clientcert-subject', 'CN=admin');
-    const client = new Client(served.address, credentials.createInsecure());
-    const failure = await new Promise<ServiceError | null>((resolve) => {
-      const passThrough = (bytes: Buffer) => bytes;
-      client.makeUnaryRequest(
-        '/holdfast.v1.TaskService/GetTask',
-        passThrough,
-        passThrough,
-        Buffer.alloc(0),
-        metadata,
-        resolve,
-      );
+  const getTask = '/holdfast.v1.TaskService/GetTask';
+  const health = '/grpc.health.v1.Health/Check';
+  const header = { 'x-amzn-mtls-clientcert-leaf': 'x' };
+
+  it.each([false, true])(
+    'is refused and counted on the gRPC listener and the HTTP listener (plaintext: %s)',
+    async (plaintext) => {
+      await using served = await startListeningNode({ plaintext });
+      const tls = plaintext ? undefined : await served.authority.issue('alice', 'client');
+      await using raw = await rawSession(served.address, tls);
+      for (const [i, path] of [getTask, health, '/no.Such/Call'].entries()) {
+        const name = i === 0 ? 'x-amzn-mtls-clientcert-subject' : 'x-amzn-mtls-anything';
+        const { stream, status } = raw.call(path, { [name]: 'CN=admin' });
+        stream.end(frame(new Uint8Array(0)));
+        expect(await status, path).toMatchObject({
+          code: 7,
+          reason: 'DENIED',
+          message: expect.stringContaining(name),
+        });
+      }
+      expect(served.listening.forgedHeaders).toBe(3);
+      const at = `127.0.0.1:${served.listening.httpPort}`;
+      const paths = [getTask, health, '/healthz', '/nothing'];
+      for (const path of paths) {
+        const answer = await request(`http${plaintext ? '' : 's'}://${at}${path}`, header, tls);
+        expect(answer, path).toMatchObject({
+          status: 403,
+          body: { code: 'permission_denied', reason: 'DENIED' },
+        });
+      }
+      expect(served.listening.forgedHeaders).toBe(3 + paths.length);
+      expect((await request(`http${plaintext ? '' : 's'}://${at}/healthz`, {}, tls)).status).toBe(200);
+      expect(served.listening.headerRefusals).toEqual([
+        { listener: 'grpc', forged: 3, certificate: 0, network: 0 },
+        { listener: 'http', forged: paths.length, certificate: 0, network: 0 },
+      ]);
+    },
+  );
+
+  /** Makes a request over HTTP/1.1, since `fetch` takes no authority of its own. */
+  function request(
+    url: string,
+    headers: Record<string, string>,
+    tls: CertificateFiles | undefined,
+  ): Promise<{ readonly status: number | undefined; readonly body: unknown }> {
+    const ca = tls === undefined ? undefined : readFileSync(tls.ca);
+    return new Promise((resolve, reject) => {
+      const get = url.startsWith('https') ? httpsGet : httpGet;
+      get(url, { ca, headers }, async (response) => {
+        const text = Buffer.concat(await response.toArray()).toString();
+        resolve({ status: response.statusCode, body: text.startsWith('{') ? JSON.parse(text) : text });
+      }).on('error', reject);
     });
-    client.close();
-    expect(failure?.code).toBe(7);
-    const answer = await fetch(
-      `http://127.0.0.1:${served.listening.httpPort}/holdfast.v1.TaskService/GetTask`,
-      {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-amzn-mtls-clientcert-leaf': 'x' },
-        body: '{}',
-      },
-    );
-    expect(answer.status).toBe(403);
-    expect(await answer.json()).toMatchObject({ code: 'permission_denied', reason: 'DENIED' });
-    expect(served.listening.forgedHeaders).toBe(2);
-  });
+  }
 });
 
 describe('a server', () => {

@@ -12,7 +12,7 @@ import { systemClock } from '../../../src/platform/clock.ts';
 import type { Engine } from '../../../src/ports/engine.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import type { CertificateFiles } from '../../../src/tls/load.ts';
-import { startBalancer } from '../../fixtures/balancer.ts';
+import { type Balancer, startBalancer } from '../../fixtures/balancer.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
 import { ledgersVariable, queues, tenant } from './contract.ts';
 import { command, DeployProcess, programIn } from './deploy-process.ts';
@@ -20,10 +20,23 @@ import { Server } from './server.ts';
 
 export type EngineName = 'sqlite' | 'aws';
 /**
- * A kind of worker process: a program of the SDK and `holdfast worker`, both on a server, and `holdfast worker` that
- * polls SQS itself.
+ * A kind of worker process: a program of the SDK and `holdfast worker`, both on a server, `holdfast worker` that polls
+ * SQS itself, and a worker on a server whose connection carries nothing for seconds.
  */
-export type WorkerKind = 'sdk' | 'command' | 'poller';
+export type WorkerKind = 'sdk' | 'command' | 'poller' | 'quiet';
+
+/** A load balancer in front of the servers. */
+export interface Front extends Balancer {
+  /** The arguments of a server, by its place, for the port on which the load balancer calls it. */
+  serverArgs(server: number): readonly string[];
+}
+
+export interface AwsSetup {
+  readonly workers: readonly WorkerKind[];
+  readonly queues: readonly string[];
+  /** Starts the load balancer of servers with these gRPC ports. `dir` has the authority of all certificates. */
+  startFront(ports: readonly number[], dir: string): Promise<Front>;
+}
 
 export interface Deployment {
   readonly servers: readonly Server[];
@@ -45,7 +58,7 @@ const credentials = { AWS_ACCESS_KEY_ID: 'stand-in', AWS_SECRET_ACCESS_KEY: 'sta
 const module = programIn('./worker-module.ts');
 const apiNodes = 2;
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
   const { port } = probe.address() as { port: number };
@@ -80,8 +93,9 @@ function clientEnvOf(address: string, tls: CertificateFiles) {
 }
 
 function launchOnServer(kind: WorkerKind, name: string, env: Readonly<Record<string, string>>) {
+  const programs = { sdk: './sdk-worker-process.ts', quiet: '../alb/quiet-worker-process.ts' } as const;
   const args =
-    kind === 'sdk' ? [programIn('./sdk-worker-process.ts')] : [command, 'worker', '--json', module];
+    kind === 'sdk' || kind === 'quiet' ? [programIn(programs[kind])] : [command, 'worker', '--json', module];
   return new DeployProcess(name, args, env);
 }
 
@@ -117,10 +131,13 @@ interface StandIns {
 }
 
 /** Returns the environment of the processes that use the table and the queues themselves. */
-async function createTable({ dynamodb, sqs }: StandIns): Promise<Readonly<Record<string, string>>> {
+async function createTable(
+  { dynamodb, sqs }: StandIns,
+  created: readonly string[],
+): Promise<Readonly<Record<string, string>>> {
   Object.assign(process.env, credentials);
   const store = { table, region, endpointDynamodb: dynamodb, endpointSqs: sqs };
-  await initAws({ store, tenant, queues, priorities: undefined, check: false });
+  await initAws({ store, tenant, queues: created, priorities: undefined, check: false });
   return {
     ...credentials,
     HOLDFAST_ENGINE: 'aws',
@@ -131,7 +148,13 @@ async function createTable({ dynamodb, sqs }: StandIns): Promise<Readonly<Record
   };
 }
 
-export async function deployAws(seed: number): Promise<Deployment> {
+const passThrough: AwsSetup = {
+  workers: ['sdk', 'poller', 'command', 'poller'],
+  queues,
+  startFront: async (ports) => ({ ...(await startBalancer(ports)), serverArgs: () => [] }),
+};
+
+export async function deployAws(seed: number, setup: AwsSetup = passThrough): Promise<Deployment> {
   const { dir, ledgers, serverFiles: args, tls } = await createFolders();
   const standInProcess = new DeployProcess(
     'stand-ins',
@@ -139,14 +162,15 @@ export async function deployAws(seed: number): Promise<Deployment> {
     {},
   );
   const standIns = (await standInProcess.ready) as unknown as StandIns;
-  const env = await createTable(standIns);
+  const env = await createTable(standIns, setup.queues);
   const ports = await Promise.all(Array.from({ length: apiNodes }, freePort));
-  const servers = ports.map((port, i) => new Server({ name: `node-${i}`, port, args, env }));
-  const balancer = await startBalancer(ports);
+  const balancer = await setup.startFront(ports, dir);
+  const argsOf = (server: number): string[] => [...args, ...balancer.serverArgs(server)];
+  const servers = ports.map((port, i) => new Server({ name: `node-${i}`, port, args: argsOf(i), env }));
   const clientEnv = clientEnvOf(balancer.address, tls);
   return {
     servers,
-    workers: ['sdk', 'poller', 'command', 'poller'],
+    workers: setup.workers,
     ledgers,
     tls,
     clientEnv,

@@ -9,8 +9,8 @@ import type { Clock } from '../../../ports/clock.ts';
 import type { Identity } from '../../api/api.ts';
 import { requireVerb } from '../../api/permission/access.ts';
 import { verbOf } from '../../api/permission/verbs.ts';
-import { type Connection, connectionOf } from '../../auth/connections.ts';
-import { type Authenticator, connectionClosed } from '../authenticator.ts';
+import type { Connection } from '../../auth/connections.ts';
+import { type Authenticator, type Headers, identityOf } from '../authenticator.ts';
 import { type CallBytes, ReceivingBudget, type ReceivingLimits } from './receiving-budget.ts';
 import { Refusals } from './refusals.ts';
 import { RequestTimer } from './request-timer.ts';
@@ -19,17 +19,12 @@ import { Turns } from './turns.ts';
 /** HTTP/2 counts each header with this many bytes beside its name and its value. */
 const bytesOfHeader = 32;
 
-/** The services whose calls need no identity. Their messages are small. */
-const openServices = /^\/grpc\.(health|reflection)\./;
-
 export interface AdmissionOptions {
   readonly clock: Clock;
   readonly most?: ReceivingLimits | undefined;
   /** Default: `timing.requestMs`. */
   readonly requestMs?: number | undefined;
 }
-
-type Headers = Readonly<Record<string, unknown>>;
 
 export interface AdmittedCall {
   readonly connection: Connection;
@@ -57,20 +52,18 @@ export class Admission {
   }
 
   /**
-   * Admits a call by its path, its socket and its headers. Throws UNAUTHENTICATED, PERMISSION_DENIED or
-   * RESOURCE_EXHAUSTED, or CANCELLED if the connection has closed.
+   * Admits a call by its path, by its client's connection, as the authenticator returned it, and by its headers. Throws
+   * UNAUTHENTICATED, PERMISSION_DENIED or RESOURCE_EXHAUSTED.
    */
   admit(
-    authenticator: Authenticator,
+    authenticator: Pick<Authenticator, 'isOpen'>,
     path: string,
-    socket: object | undefined,
+    connection: Connection,
     headers: Headers,
   ): AdmittedCall {
-    const connection = connectionOf(socket);
-    if (connection === undefined) throw connectionClosed;
-    let identity = identityOf(connection);
-    if (!openServices.test(path)) {
-      identity = authenticator.authenticate(socket, headers).identity;
+    let identity = identityOrNone(connection);
+    if (!authenticator.isOpen(path)) {
+      identity = identityOf(connection);
       const verb = verbOf(path);
       if (verb !== undefined) requireVerb(identity, verb);
     }
@@ -82,7 +75,7 @@ export class Admission {
   }
 }
 
-function identityOf({ authorization }: Connection): Identity | undefined {
+function identityOrNone({ authorization }: Connection): Identity | undefined {
   return authorization instanceof HoldfastError ? undefined : authorization;
 }
 

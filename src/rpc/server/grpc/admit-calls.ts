@@ -7,14 +7,13 @@ import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import { connectionOf } from '../../auth/connections.ts';
+import { type Connection, connectionOf } from '../../auth/connections.ts';
 import type { Admission } from '../admission/admission.ts';
 import { MessageReader } from '../admission/message-reader.ts';
-import type { CallBytes } from '../admission/receiving-budget.ts';
 import type { Authenticator } from '../authenticator.ts';
 import { mostMessageBytes } from '../parse.ts';
 import { statusOf } from '../status.ts';
-import type { GrpcCallInternals } from './calls.ts';
+import { keepAdmitted } from './admitted-calls.ts';
 import { type AnyStatus, explainStatuses } from './explain-status.ts';
 
 /** The internals of grpc-js's object of a call. They are undocumented; `ensureInternals` checks that they are there. */
@@ -31,19 +30,6 @@ type EndableCall = Pick<BaseCall, 'sendStatus'> & Partial<BaseCall>;
 
 /** The statuses of refused calls: PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAUTHENTICATED. */
 const refusals: ReadonlySet<number> = new Set([7, 8, 16]);
-
-/** The property of an HTTP/2 stream that holds the bytes of its call. */
-const bytesKey = Symbol('bytes');
-
-interface CountedStream {
-  [bytesKey]?: CallBytes;
-}
-
-/** Returns the bytes that a gRPC call has in the budget of its node, or undefined if it was not admitted. */
-export function bytesOf(call: object): CallBytes | undefined {
-  const { stream } = (call as GrpcCallInternals).call ?? {};
-  return (stream as CountedStream | undefined)?.[bytesKey];
-}
 
 function ensureInternals(call: object): asserts call is BaseCall {
   const { stream, metadata, decoder, decompressMessage } = call as Partial<BaseCall>;
@@ -67,9 +53,12 @@ export function admissionInterceptor({ admission, authenticator, clock }: Admiss
       explainStatuses(base);
       const { session } = base.stream;
       const socket = session === undefined || session.destroyed ? undefined : session.socket;
-      paceRefusals(base, admission, clock);
+      const paced = paceRefusals(base, connectionOf(socket), admission, clock);
       const headers = { ...base.metadata.getMap(), host: call.getHost() };
-      const { bytes, identity, connection, timer } = admission.admit(authenticator, path, socket, headers);
+      const caller = authenticator.connectionOf(socket, headers);
+      paced.connection = caller;
+      const admitted = admission.admit(authenticator, path, caller, headers);
+      const { bytes, identity, connection, timer } = admitted;
       const reader = new MessageReader({
         bytes,
         connection,
@@ -80,7 +69,7 @@ export function admissionInterceptor({ admission, authenticator, clock }: Admiss
         inflates: base.incomingEncoding !== 'identity',
         refuse: (error) => end(base, error, clock),
       });
-      (base.stream as CountedStream)[bytesKey] = bytes;
+      keepAdmitted(base.stream, admitted);
       readBy(base, reader);
       // The call itself: a wrapper around it would cost time for each message.
       return call as ServerInterceptingCall;
@@ -93,22 +82,39 @@ export function admissionInterceptor({ admission, authenticator, clock }: Admiss
   };
 }
 
+/** The connection of the client whose refusals are counted together. */
+interface PacedCall {
+  connection: Connection | undefined;
+}
+
 /** Has refusals of the call delayed if its client repeats refused calls without a pause. */
-function paceRefusals(call: BaseCall, { refusals: pace }: Admission, clock: Clock): void {
-  const { session } = call.stream;
-  const connection = session === undefined || session.destroyed ? undefined : connectionOf(session.socket);
-  if (connection === undefined) return;
+function paceRefusals(
+  call: BaseCall,
+  connection: Connection | undefined,
+  { refusals: pace }: Admission,
+  clock: Clock,
+): PacedCall {
+  const paced: PacedCall = { connection };
+  const { stream } = call;
+  const { session } = stream;
   const sendStatus = call.sendStatus.bind(call);
   call.sendStatus = (status) => {
+    const client = paced.connection;
+    if (client === undefined) return sendStatus(status);
     // The end of the call may stand behind its headers in the same packet, which Node still reads in this turn.
-    if (status.code !== 0) clock.soon(() => connection.received(unreadBytes(call.stream)));
+    if (status.code !== 0) clock.soon(() => client.received(unreadBytes(stream)));
     if (!refusals.has(status.code)) return sendStatus(status);
-    const { authorization } = connection;
-    pace.add(connection, authorization instanceof HoldfastError ? undefined : authorization.name, {
+    const { authorization, isShared } = client;
+    pace.add(client, authorization instanceof HoldfastError ? undefined : authorization.name, {
       send: () => sendStatus(status),
-      disconnect: () => session?.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM),
+      disconnect() {
+        // The connection of a load balancer also has the calls of others.
+        if (isShared) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        else session?.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      },
     });
   };
+  return paced;
 }
 
 /** Returns how many bytes of a refused call may still come, or have come and are not read: at most the window of its stream. */

@@ -2,7 +2,6 @@ import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js'
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { CallContext, ServerStream, StreamReceiver } from '../../api/api.ts';
-import type { Authenticator } from '../authenticator.ts';
 import type { ParseResult } from '../parse.ts';
 import { statusOf } from '../status.ts';
 import { callerGone, startCall } from './calls.ts';
@@ -15,7 +14,7 @@ type StreamOpener<I, O> = (stream: ServerStream<O>, context: CallContext) => Str
  * the client's messages.
  */
 export function bidiHandler<I, O>(
-  { authenticator, clock }: { readonly authenticator: Authenticator; readonly clock: Clock },
+  { clock }: { readonly clock: Clock },
   encode: (message: O) => Buffer,
   open: StreamOpener<I, O>,
 ): handleBidiStreamingCall<ParseResult<I>, Buffer> {
@@ -23,7 +22,7 @@ export function bidiHandler<I, O>(
     // Without an 'error' listener an error of the gRPC call would end the process as an uncaught exception.
     call.on('error', () => {});
     try {
-      const { context, connection, abort } = startCall(call, { authenticator, clock });
+      const { context, connection, abort } = startCall(call, { clock });
       const stream = new GrpcStream(call, encode, clock);
       const receiver = open(stream, context);
       const closed = forwardRequests(call, stream, receiver);

@@ -8,7 +8,7 @@ import type { HoldfastError } from '../../../core/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { ServerStream } from '../../api/api.ts';
 import { type GrpcStatus, statusOf } from '../status.ts';
-import type { GrpcCallInternals } from './calls.ts';
+import type { GrpcCallInternals } from './admitted-calls.ts';
 
 /**
  * Delay in ms after which a stream that was cut is reset, if its status still cannot be sent because the client does

@@ -4,7 +4,6 @@ import type { Clock } from '../../../ports/clock.ts';
 import type { CallContext } from '../../api/api.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { Work } from '../admission/turns.ts';
-import type { Authenticator } from '../authenticator.ts';
 import type { ParseResult } from '../parse.ts';
 import { statusOf } from '../status.ts';
 import { startCall } from './calls.ts';
@@ -14,7 +13,6 @@ import { GrpcStream } from './grpc-stream.ts';
 export const slowReaderMs = 60_000;
 
 export interface StreamDeps {
-  readonly authenticator: Authenticator;
   readonly clock: Clock;
   readonly admission: Pick<Admission, 'turns'>;
 }
@@ -24,7 +22,7 @@ export interface StreamDeps {
  * no faster than the network accepts them.
  */
 export function serverStreamHandler<I, O>(
-  { authenticator, clock, admission }: StreamDeps,
+  { clock, admission }: StreamDeps,
   encode: (message: O) => Buffer,
   open: (input: I, context: CallContext) => AsyncIterable<O>,
   work: (input: I) => Work,
@@ -32,7 +30,7 @@ export function serverStreamHandler<I, O>(
   return (call) => {
     call.on('error', () => {});
     try {
-      const { context, connection, abort } = startCall(call, { authenticator, clock });
+      const { context, connection, abort } = startCall(call, { clock });
       const { request } = call;
       if (request instanceof HoldfastError) throw request;
       const stream = new GrpcStream(call, encode, clock);

@@ -4,14 +4,12 @@ import type { Clock } from '../../../ports/clock.ts';
 import type { CallContext } from '../../api/api.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { Work } from '../admission/turns.ts';
-import type { Authenticator } from '../authenticator.ts';
 import type { ParseResult } from '../parse.ts';
 import { statusOf } from '../status.ts';
-import { bytesOf } from './admit-calls.ts';
+import { bytesOf } from './admitted-calls.ts';
 import { startCall } from './calls.ts';
 
 export interface UnaryDeps {
-  readonly authenticator: Authenticator;
   readonly clock: Clock;
   readonly admission: Pick<Admission, 'turns'>;
 }

@@ -4,8 +4,9 @@ import { type ConnectRouter, createContextKey, type HandlerContext } from '@conn
 import { decodeSubmitBatch, encodeSubmitResult } from '../../../core/codec/submit.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import type { Api, CallContext } from '../../api/api.ts';
+import type { Api, CallContext, Identity } from '../../api/api.ts';
 import { watchTask } from '../../api/streams/watch.ts';
+import type { Connection } from '../../auth/connections.ts';
 import { Health, HealthListResponseSchema } from '../../gen/health/v1/health_pb.ts';
 import { TaskService } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { WorkerService } from '../../gen/holdfast/v1/worker_service_pb.ts';
@@ -13,11 +14,15 @@ import type { Admission } from '../admission/admission.ts';
 import type { CallBytes } from '../admission/receiving-budget.ts';
 import type { Work } from '../admission/turns.ts';
 import { workOf, workOfBatch, workOfWatch } from '../admission/work-of.ts';
-import type { AuthenticatedCaller } from '../authenticator.ts';
 import { services } from '../grpc/grpc.ts';
 import { type ServingState, unknownService } from '../health.ts';
 import { connectError } from './connect-error.ts';
 import { begunKey } from './malformed-request.ts';
+
+export interface AuthenticatedCaller {
+  readonly identity: Identity;
+  readonly connection: Connection;
+}
 
 /**
  * The key of a request's authenticated caller in its context values. The value is set before Connect handles the

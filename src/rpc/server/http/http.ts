@@ -11,14 +11,20 @@ import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import { timing } from '../../../core/limits.ts';
 import { connectionOf } from '../../auth/connections.ts';
 import type { CallBytes } from '../admission/receiving-budget.ts';
-import type { AuthenticatedCaller, Authenticator } from '../authenticator.ts';
+import type { PeerAuthenticator } from '../authenticator.ts';
 import { limitHandshake, peerSettings, sessionLimits, strangerSettings } from '../http2-sessions.ts';
-import { addRoutes, bytesKey, callerKey, type RouteDeps } from './connect-routes.ts';
+import {
+  type AuthenticatedCaller,
+  addRoutes,
+  bytesKey,
+  callerKey,
+  type RouteDeps,
+} from './connect-routes.ts';
 import { markMalformed } from './malformed-request.ts';
 import { endUnreadBody, limitBody, mostJsonBytes, type Request } from './receive-body.ts';
 
 export interface HttpDeps extends RouteDeps {
-  readonly authenticator: Authenticator;
+  readonly authenticator: PeerAuthenticator;
   /**
    * Browser origins whose web pages may call the HTTP listener. Default: none, because web pages must not reach a local
    * server.
@@ -80,11 +86,12 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
   return (request: Request, response: ServerResponse) => {
     const url = request.url ?? '';
     endUnreadBody(request, response, deps.clock);
-    if (url === '/healthz') return answerHealth(response, deps.health.serving);
     try {
-      if (ensureOrigin(request, deps.origins) && answerCors(request, response)) return;
       const { authenticator, admission } = deps;
-      const call = admission.admit(authenticator, pathOf(url), request.socket, request.headers);
+      const caller = authenticator.connectionOf(request.socket, request.headers);
+      if (url === '/healthz') return answerHealth(response, deps.health.serving);
+      if (ensureOrigin(request, deps.origins) && answerCors(request, response)) return;
+      const call = admission.admit(authenticator, pathOf(url), caller, request.headers);
       response.once('close', () => call.bytes.close());
       counted.set(request, call.bytes);
       countAnswer(response, call.bytes);

@@ -125,6 +125,15 @@ export const nodeMetrics = {
     usedBy: 'panel Overview: streams',
     on: onServer,
   },
+  'holdfast.header.refused': {
+    kind: 'counter',
+    unit: '{request}',
+    labels: { listener: ['grpc', 'http', 'alb', 'metrics'], cause: ['forged', 'certificate', 'network'] },
+    description:
+      'Requests that were refused because of a header `x-amzn-mtls-…`, in which a load balancer passes on the certificate of its client. `forged`: on a listener that takes no such header. `certificate`: its certificate was refused on the listener for a load balancer. `network`: connections to that listener from addresses that are not the load balancer’s.',
+    usedBy: 'panel Overview: refused identities',
+    on: ['server', 'worker', 'canary'],
+  },
   'holdfast.certificate.expiry': {
     kind: 'gauge',
     combine: 'min',
