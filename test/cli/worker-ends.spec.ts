@@ -119,7 +119,7 @@ it('a handler that ignores its signals ends with holdfast worker, before its tas
     `const effect = () => appendFileSync('effects', process.pid + '\\n');
     effect();
     await untilAborted(signal);
-    for (;;) { await wait(300); effect(); }`,
+    for (;;) { effect(); await wait(5_000); }`,
   );
   const other = start(['worker', 'worker.ts', '--url', server.url], { cwd });
   await other.until(/working on job/);
