@@ -43,6 +43,15 @@ const longest = [
   'test/bad-input/certificates.spec.ts',
   'src/rpc/server/admission/admission.spec.ts',
   'test/contract/sqlite.spec.ts',
+  'test/bad-input/full-disk.spec.ts',
+  'test/cli/canary.spec.ts',
+  'test/aws/type-limits.spec.ts',
+  'test/cli/aws.spec.ts',
+  'test/fixtures/program-options.spec.ts',
+  'test/cli/serving-documented.spec.ts',
+  'test/aws/shards/growth.spec.ts',
+  'test/cli/dlq.spec.ts',
+  'src/rpc/auth/connections.spec.ts',
 ];
 
 export class LongestFirst extends BaseSequencer {
