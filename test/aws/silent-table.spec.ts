@@ -12,7 +12,7 @@ import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import { startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
 import { startSqsProxy } from '../stand-ins/proxy/sqs-proxy.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 /**
  * Longer than two requests to the table last until they are given up, and so long that a worker expects fewer tasks and
@@ -21,7 +21,7 @@ vi.setConfig({ testTimeout: 120_000 });
 const outageMs = 12_000;
 const taskCount = 500;
 /** The longest wait for tasks. It is far longer than they take, so that a busy machine fails no test. */
-const patienceMs = 60_000;
+const patienceMs = 150_000;
 const job = defineTask('job', { input: typed<number>(), timeout: '60s', retry: { maxAttempts: 9 } });
 
 /** Starts a server on stand-ins, a worker and a client. Everything is closed when the test has finished. */
@@ -68,6 +68,7 @@ test.concurrent.each([['table'], ['table and the queues']])(
     for (const proxy of proxies) await proxy.outage(undefined);
     const before = done.size;
     expect(before).toBeLessThan(taskCount);
-    await vi.waitUntil(() => done.size === taskCount, { timeout: patienceMs, interval: 100 });
+    const missing = () => Array.from({ length: taskCount }, (_, n) => n).filter((n) => !done.has(n));
+    await vi.waitFor(() => expect(missing()).toEqual([]), { timeout: patienceMs, interval: 100 });
   },
 );

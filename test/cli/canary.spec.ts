@@ -26,8 +26,8 @@ async function server(port = 0): Promise<RunningServer> {
   return serving;
 }
 
-async function canary(url: string, env: NodeJS.ProcessEnv = {}) {
-  const argv = ['canary', '--url', url, '--slot', '250ms', '--metrics-port', '0', '--json'];
+async function canary(url: string, env: NodeJS.ProcessEnv = {}, slot = '250ms') {
+  const argv = ['canary', '--url', url, '--slot', slot, '--metrics-port', '0', '--json'];
   const process = start(argv, { env });
   const [line] = await process.until(/\{.*\}\n/);
   const { metricsPort, queue } = JSON.parse(line) as { metricsPort: number; queue: string };
@@ -106,7 +106,9 @@ it('the canary counts the slots as refused that it has no permission for, and go
     rmSync(dir, { recursive: true, force: true });
   });
   const env = { HOLDFAST_CA: ca, HOLDFAST_CERT: cert, HOLDFAST_KEY: key };
-  const { process, counts } = await canary(`holdfast://127.0.0.1:${serving.listening.grpcPort}`, env);
+  // The one line is that of the first bad slot: a slot so long is refused before it is late.
+  const url = `holdfast://127.0.0.1:${serving.listening.grpcPort}`;
+  const { process, counts } = await canary(url, env, '2s');
   await expect.poll(async () => (await counts()).refused).toBeGreaterThan(1);
   expect(process.err).toMatch(/a slot of the canary was bad: .*canary/);
   policy('canary');

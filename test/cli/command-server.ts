@@ -54,7 +54,7 @@ const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 const sdk = new URL('../../src/index.ts', import.meta.url).href;
 /** The folder of Node's compile cache, which halves the start time of the many processes of these tests. */
 const cache = new URL('../../node_modules/.cache/holdfast-cli', import.meta.url).pathname;
-const patienceMs = 15_000;
+const patienceMs = 30_000;
 
 export interface Started {
   readonly child: ChildProcess;

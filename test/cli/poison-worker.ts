@@ -81,6 +81,28 @@ export function submitJob(client: Client, input: Input, isBrief = false) {
   return client.submit(isBrief ? (brief as unknown as typeof job) : job, input);
 }
 
+/** Submits a poison task and 15 innocent ones of 3 to 6 s. */
+export async function submitAll(client: Client, does: string) {
+  const innocent: Submitted[] = [];
+  for (let i = 0; i < 7; i++) innocent.push(await submitJob(client, { does: 'wait', ms: 3_000 + i * 200 }));
+  const poison = await submitJob(client, { does, ms: 200 });
+  for (let i = 7; i < 15; i++) innocent.push(await submitJob(client, { does: 'wait', ms: 3_000 + i * 200 }));
+  return { poison, innocent };
+}
+
+/** Waits for the ends of these tasks, and expects that the poison task alone is dead. */
+export async function expectEnd(client: Client, { poison, innocent }: Awaited<ReturnType<typeof submitAll>>) {
+  const poll = { timeout: 150_000, interval: 500 };
+  await expect.poll(async () => (await poison.status()).state, poll).toBe('dead');
+  expect(await poison.status()).toMatchObject({ deadReason: 'workerLost', losses: 3, attempt: 0 });
+  for (const task of innocent) {
+    expect(await task.result()).toBe('waited');
+    expect(await task.status()).toMatchObject({ state: 'succeeded', attempt: 1 });
+  }
+  const dead = await client.list({ state: 'dead' });
+  expect(dead.tasks.map(({ id }) => id)).toEqual([poison.id]);
+}
+
 /** Submits tasks that have lost two workers. No worker may run yet. An action with a star is one of the type `brief`. */
 export async function submitLost({ client, url }: Site, ...all: Input[]): Promise<Submitted[]> {
   const submitted: Submitted[] = [];

@@ -168,13 +168,17 @@ describe('the gRPC transport over mutual TLS', () => {
   });
 
   it('sends the deadline and the trace of a call to the server, and the cancellation of the call', async () => {
-    const received = Promise.withResolvers<{ notAfterMs: number | undefined; traceparent: string }>();
+    const received = Promise.withResolvers<{
+      notAfterMs: number | undefined;
+      traceparent: string;
+      atMs: number;
+    }>();
     const left = Promise.withResolvers<void>();
     await using served = await startListeningNode({
       wrap: (api) => ({
         ...api,
         submit(_, { notAfterMs, traceparent, signal }) {
-          received.resolve({ notAfterMs, traceparent });
+          received.resolve({ notAfterMs, traceparent, atMs: served.clock.monotonic() });
           signal.addEventListener('abort', () => left.resolve());
           return new Promise(() => {});
         },
@@ -183,10 +187,13 @@ describe('the gRPC transport over mutual TLS', () => {
     const client = await served.client();
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-03`;
     const stop = new AbortController();
+    const sentAtMs = served.clock.monotonic();
     const call = client.submit(batch('a'), { timeoutMs: 5_000, traceparent, signal: stop.signal });
-    const { notAfterMs, ...rest } = await received.promise;
+    const { notAfterMs, atMs, ...rest } = await received.promise;
     expect(rest).toEqual({ traceparent });
-    expect(Math.abs((notAfterMs ?? 0) - served.clock.monotonic() - 5_000)).toBeLessThan(500);
+    // The time left is sent in whole ms.
+    expect(notAfterMs).toBeGreaterThan(sentAtMs + 5_000 - 2);
+    expect(notAfterMs).toBeLessThan(atMs + 5_000 + 2);
     stop.abort();
     await expect(call).rejects.toMatchObject({ code: 'CANCELLED' });
     await left.promise;

@@ -151,7 +151,7 @@ export async function kindsOf(site: Site, id: string): Promise<string[]> {
 }
 
 /** Waits until the check passes. The time is only there for what would never happen. */
-export function eventually(check: () => unknown, timeoutMs = 15_000): Promise<unknown> {
+export function eventually(check: () => unknown, timeoutMs = 40_000): Promise<unknown> {
   return vi.waitFor(check, { timeout: timeoutMs, interval: 50 });
 }
 

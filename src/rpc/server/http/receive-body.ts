@@ -23,7 +23,7 @@ const chunkBytes = 256;
 /** A chunk below this size is copied: as a part of a larger buffer it would keep the whole buffer in memory. */
 const copiedBytes = 8_192;
 /** The time in ms in which the client may read the answer before a connection is closed whose body has not ended. */
-const lingerMs = 1_000;
+export const lingerMs = 1_000;
 
 /** Replaces the async iterator of a request, from which Connect reads the body. */
 export function limitBody(request: Request, call: AdmittedCall): void {
