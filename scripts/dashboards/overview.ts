@@ -55,6 +55,23 @@ export const overview: Dashboard = {
       ],
     },
     {
+      title: 'Refused identities',
+      description:
+        'Requests a second that were refused for a header in which a load balancer passes on a certificate.',
+      unit: 'reqps',
+      queries: [
+        {
+          promql: rateOf('holdfast_header_refused_total', 'listener, cause'),
+          legend: '{{cause}} on {{listener}}',
+        },
+      ],
+    },
+    {
+      title: 'Dropped log lines',
+      description: 'Log lines a second that no collector got. They stand on standard error all the same.',
+      queries: [{ promql: rateOf('holdfast_log_dropped_total', 'instance'), legend: '{{instance}}' }],
+    },
+    {
       title: 'Streams',
       description: 'Open streams of workers and watchers, and the bytes that wait for slow readers.',
       queries: [
