@@ -82,7 +82,8 @@ async function readLoki(...[config, clock, lines, { fromMs, untilMs }]: Paramete
     (Array.isArray(values) ? values : []).filter(Array.isArray).map(([nanos, text, kept]) => {
       const { structuredMetadata = {}, parsed: found = {} } = objectOf(kept);
       const fields = { ...objectOf(stream), ...objectOf(structuredMetadata), ...objectOf(found) };
-      return lineOf(Math.floor(Number(textOf(nanos)) / 1e6) || 0, textOf(text), fields);
+      // As a number, a time in ns would be rounded, and could become one of the ms before.
+      return lineOf(Number(textOf(nanos).slice(0, -6)) || 0, textOf(text), fields);
     }),
   );
 }
