@@ -46,7 +46,7 @@ export function logQlOffences(text: string): readonly string[] {
     identifiersOf(text, logQl).flatMap(({ name, within, value = '' }) => {
       if (within.includes('Selector')) {
         if (!streamLabels.has(name)) return [`no stream has the label ${name}`];
-        const isService = value === '.+' || serviceNames.includes(value);
+        const isService = serviceNames.some((one) => new RegExp(`^(?:${value})$`).test(one));
         return name !== 'service_name' || isService ? [] : [`no process has the name ${value}`];
       }
       if (!streamLabels.has(name) && !lineFields.has(name)) return [`no line has the field ${name}`];
