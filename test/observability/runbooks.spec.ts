@@ -57,8 +57,9 @@ describe.each(pages)('the runbook %s', (page) => {
     for (const query of ofLanguage(page, 'traceql')) traceQl.configure({ strict: true }).parse(query);
     for (const path of ofLanguage(page, 'jaeger')) {
       const { searchParams } = new URL(path, 'http://jaeger');
-      expect(Number(searchParams.get('query.num_traces'))).toBeGreaterThan(0);
-      expect(JSON.parse(searchParams.get('query.attributes') ?? '')).toBeTypeOf('object');
+      expect(Number(searchParams.get('limit'))).toBeGreaterThan(0);
+      expect(searchParams.get('service')).toMatch(/^holdfast-(server|worker)$/);
+      expect(JSON.parse(searchParams.get('tags') ?? '{}')).toBeTypeOf('object');
     }
   });
 
