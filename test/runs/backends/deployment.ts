@@ -59,7 +59,8 @@ export async function startDeployment(
   };
   const running: EndableProcess[] = [];
   const end = async (): Promise<void> => {
-    await Promise.all(running.map((one) => one.end()));
+    // All that they export has been found: a worker whose server is stopped would wait for it.
+    await Promise.all(running.map((one) => one.end('SIGKILL')));
     await store.close();
   };
   const verb = async (port: number, args: readonly string[], env: Environment): Promise<RunningProcess> => {

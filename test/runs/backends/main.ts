@@ -58,8 +58,10 @@ async function checkTasks(stack: Stack, deployment: Deployment, submitted: Submi
   await check('metrics', 'its metrics and an exemplar in Prometheus', () =>
     missingMetrics(stack, deployment, rounds, submitted),
   );
-  await check('traces', 'holdfast why with Jaeger alone', () => missingByTraces(deployment, submitted));
-  await check('logs', 'holdfast why with both stores', () => missingByLines(deployment, submitted));
+  await Promise.all([
+    check('traces', 'holdfast why with Jaeger alone', () => missingByTraces(deployment, submitted)),
+    check('logs', 'holdfast why with both stores', () => missingByLines(deployment, submitted)),
+  ]);
 }
 
 /** Runs the queries of the runbooks on healthy servers. Those without an answer then run again after a server was stopped. */
@@ -102,8 +104,10 @@ async function run(): Promise<void> {
   say('Jaeger, VictoriaLogs and Prometheus are ready');
   const deployments: Deployment[] = [];
   try {
-    for (const [i, engine] of engines.entries())
-      deployments.push(await startDeployment(engine, stack, ports[i] as MetricsPorts));
+    const starting = engines.map((engine, i) => startDeployment(engine, stack, ports[i] as MetricsPorts));
+    const started = await Promise.allSettled(starting);
+    for (const one of started) if (one.status === 'fulfilled') deployments.push(one.value);
+    await Promise.all(starting);
     say(`servers, workers and canaries run on ${engines.join(' and ')}`);
     const submitted: Submitted[] = [];
     for (let round = 1; round <= rounds; round++) {
