@@ -56,9 +56,12 @@ describe.each(pages)('the runbook %s', (page) => {
     for (const query of ofLanguage(page, 'logql')) logQl.configure({ strict: true }).parse(query);
     for (const query of ofLanguage(page, 'traceql')) traceQl.configure({ strict: true }).parse(query);
     for (const path of ofLanguage(page, 'jaeger')) {
-      const { searchParams } = new URL(path, 'http://jaeger');
-      expect(Number(searchParams.get('query.num_traces'))).toBeGreaterThan(0);
-      expect(JSON.parse(searchParams.get('query.attributes') ?? '')).toBeTypeOf('object');
+      const { pathname, searchParams } = new URL(path, 'http://jaeger');
+      // The API v3 ignores attributes.
+      expect(pathname).toBe('/api/traces');
+      expect(searchParams.get('service')).toMatch(/^holdfast-(server|worker)$/);
+      expect(Number(searchParams.get('limit'))).toBeGreaterThan(0);
+      expect(JSON.parse(searchParams.get('tags') ?? '')).toBeTypeOf('object');
     }
   });
 
