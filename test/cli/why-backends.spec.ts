@@ -150,6 +150,14 @@ describe('holdfast why', () => {
     expect(json.spans).toBeUndefined();
   });
 
+  /** The paths of the searches for a task, without their times. */
+  const searchOf = {
+    jaeger: ['holdfast-server', 'holdfast-worker'].map(
+      (service) => `/api/traces?service=${service}&tags={"holdfast.task.id":"ID"}&limit=20`,
+    ),
+    tempo: ['/api/search?q={ span.holdfast.task.id = "ID" }&limit=20'],
+  };
+
   it.each([
     ['jaeger', '/api/v3/traces/', () => ({ result: { resourceSpans: resourceSpans() } })],
     ['tempo', '/api/v2/traces/', () => ({ trace: { resourceSpans: resourceSpans() }, metrics: {} })],
@@ -161,13 +169,89 @@ describe('holdfast why', () => {
     };
     const { code, out, err } = await why(env);
     expect([code, err]).toEqual([0, '']);
-    expect(traces.seen.map(({ request }) => request.url)).toEqual([`${path}${traceId}`]);
+    expect(traces.seen.map(({ request }) => shown(request.url))).toEqual([
+      `${path}${traceId}`,
+      ...searchOf[kind as 'jaeger'],
+    ]);
     const [{ request } = { request: undefined }] = traces.seen;
     expect(request?.headers).toMatchObject({ authorization: 'Bearer abc', 'x-scope-orgid': '7' });
     expect(out).toMatch(/^culprit +\S+Z crawler span: process mail: no route to host$/m);
     expect(out).toMatch(/^ {2}\S+Z {2}submit mail \(api\) 10 ms$/m);
     expect(out).toMatch(/^ {2}\S+Z {4}process mail \(crawler\) 50 ms {2}ERROR: no route to host$/m);
     expect(out.split('\n').length).toBeLessThan(35);
+  });
+
+  /** Returns a path with its escapes read, the task's id as ID, and without its times, which must be around the failure. */
+  function shown(path = ''): string {
+    const url = new URL(path, 'http://store');
+    for (const [name, isEarlier] of [
+      ['start', true],
+      ['end', false],
+    ] as const) {
+      const digits = url.searchParams.get(name);
+      if (digits === null) continue;
+      // Jaeger counts in µs, Tempo in seconds.
+      const ms = digits.length > 12 ? Number(digits) / 1_000 : Number(digits) * 1_000;
+      expect(ms < failedAtMs).toBe(isEarlier);
+      url.searchParams.delete(name);
+    }
+    return decodeURIComponent(`${url.pathname}${url.search}`.replaceAll('+', ' ')).replace(id, 'ID');
+  }
+
+  const laterId = '0af7651916cd43dd8448eb211c80319c';
+
+  it.each([
+    [
+      'jaeger',
+      (ids: readonly string[]) => ({
+        data: ids.map((traceID, i) => ({ traceID, spans: [{ startTime: (failedAtMs + i) * 1_000 }] })),
+      }),
+    ],
+    [
+      'tempo',
+      (ids: readonly string[]) => ({
+        traces: ids.map((traceID, i) => ({
+          // Tempo leaves out zeros at the beginning.
+          traceID: traceID.replace(/^0+/, ''),
+          startTimeUnixNano: nanos(failedAtMs + i),
+        })),
+      }),
+    ],
+  ])('finds later attempts by a search of %s, and reads the five newest traces', async (kind, answer) => {
+    const found = ['1', '2', '3', '4', '5', laterId, traceId, '../x'];
+    const padded = found.map((one) => (one.length === 1 ? one.padStart(32, '0') : one));
+    const traces = await backend(({ request }) => {
+      const { pathname } = new URL(request.url ?? '', 'http://store');
+      if (!/v[23]/.test(pathname)) return { body: JSON.stringify(answer(padded)) };
+      if (!pathname.endsWith(laterId)) return { status: 404, body: '{}' };
+      return {
+        body: JSON.stringify({
+          [kind === 'jaeger' ? 'result' : 'trace']: { resourceSpans: resourceSpans() },
+        }),
+      };
+    });
+    const { json } = await why({ TRACES_URL: `${kind}+${traces.url}` }, '--json');
+    expect(json.backendFaults).toEqual([]);
+    const read = traces.seen.flatMap(
+      ({ request }) => /v[23]\/traces\/(.*)$/.exec(request.url ?? '')?.[1] ?? [],
+    );
+    expect(read).toEqual([traceId, laterId, ...['5', '4', '3', '2'].map((one) => one.padStart(32, '0'))]);
+    expect(json.spans).toHaveLength(2);
+    expect(json.culprit).toMatchObject({ from: 'span', text: 'process mail: no route to host' });
+  });
+
+  it('never names the span or the line of another task, which the same request submitted', async () => {
+    const spans = resourceSpans().map((one) =>
+      JSON.parse(JSON.stringify(one).replace('"status":{"code":2}', '"status":{"code":2},"attributes":[]')),
+    );
+    spans[0].scopeSpans[0].spans[0].attributes = [attribute('holdfast.task.id', 'another')];
+    const traces = await backend(() => ({ body: JSON.stringify({ result: { resourceSpans: spans } }) }));
+    const line = { _time: isoAt(failedAtMs), _msg: 'no route to host', level: 'error', task_id: 'another' };
+    const logs = await backend(() => ({ body: jsonLine(line) }));
+    const { json } = await why({ TRACES_URL: traces.url, LOGS_URL: logs.url }, '--json');
+    expect(json.spans).toHaveLength(2);
+    expect(json.lines).toHaveLength(1);
+    expect(json.culprit).toBeUndefined();
   });
 
   it('shows the lines of VictoriaLogs, and names the error line of the last failed attempt', async () => {

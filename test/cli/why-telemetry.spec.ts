@@ -47,7 +47,9 @@ beforeAll(async () => {
   await client.close();
   await exporting.stop(5_000);
   stores = createServer((request, response) => {
-    const [, traceId] = /^\/api\/v3\/traces\/(\w+)$/.exec(request.url ?? '') ?? [];
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://jaeger');
+    if (pathname === '/api/traces') return void response.end(JSON.stringify(found(searchParams)));
+    const [, traceId] = /^\/api\/v3\/traces\/(\w+)$/.exec(pathname) ?? [];
     if (traceId === undefined) return void response.end(linesOfTask());
     const spans = receiver.spans.filter((span) => span.traceId === traceId);
     response.statusCode = spans.length === 0 ? 404 : 200;
@@ -66,6 +68,23 @@ afterAll(async () => {
 });
 
 const address = (): string => `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`;
+
+/** Returns the traces in which a span of a service has the searched attributes, in the form of Jaeger's search. */
+function found(search: URLSearchParams): object {
+  const tags = Object.entries(JSON.parse(search.get('tags') ?? '{}'));
+  const own = receiver.spans.filter(
+    ({ resource, attributes }) =>
+      resource['service.name'] === search.get('service') &&
+      tags.every(([key, value]) => String(attributes[key]) === value),
+  );
+  const data = [...new Set(own.map(({ traceId }) => traceId))].map((traceID) => ({
+    traceID,
+    spans: own
+      .filter(({ traceId }) => traceId === traceID)
+      .map(({ startMs }) => ({ startTime: startMs * 1_000 })),
+  }));
+  return { data, total: 0, limit: 0, offset: 0, errors: null };
+}
 
 /** Returns a span in the form of OTLP JSON, in which Jaeger answers. */
 function jsonOf(span: ReceivedSpan): object {
@@ -110,6 +129,15 @@ it('holdfast why finds the span of the first attempt in the trace of the submiss
       ...{ isError: true, message: 'no paper in tray 1' },
     }),
   );
+});
+
+it('holdfast why finds the span of a later attempt by a search for the task, without any line', async () => {
+  const { spans, culprit, backendFaults } = await why('TRACES');
+  expect(backendFaults).toEqual([]);
+  expect(spans).toContainEqual(
+    expect.objectContaining({ name: 'process documents', attempt: 2, taskId: id, isError: true }),
+  );
+  expect(culprit).toMatchObject({ from: 'span', text: 'process documents: no paper in tray 2' });
 });
 
 it('holdfast why finds the span of a later attempt by the trace that the lines of the task name', async () => {

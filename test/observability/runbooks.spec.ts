@@ -61,7 +61,7 @@ describe.each(pages)('the runbook %s', (page) => {
       expect(pathname).toBe('/api/traces');
       expect(searchParams.get('service')).toMatch(/^holdfast-(server|worker)$/);
       expect(Number(searchParams.get('limit'))).toBeGreaterThan(0);
-      expect(JSON.parse(searchParams.get('tags') ?? '')).toBeTypeOf('object');
+      expect(JSON.parse(searchParams.get('tags') ?? '{}')).toBeTypeOf('object');
     }
   });
 

@@ -23,8 +23,8 @@ const oneLine = (text: string): string => escapeControls(clipChars(text.split('\
 
 /** Returns the lines below the verdict: links, queries, and the line that matters. */
 export function telemetryHead(telemetry: TaskTelemetry): string[] {
-  const { links, attempts, lines = [], spans = [] } = telemetry;
-  const culprit = culpritOf(attempts, lines, spans);
+  const { taskId, links, attempts, lines = [], spans = [] } = telemetry;
+  const culprit = culpritOf(taskId, attempts, lines, spans);
   const where = culprit === undefined ? '' : `${time(culprit.atMs)} ${culprit.service} ${culprit.from}`;
   return [
     ...(culprit === undefined ? [] : [labelled('culprit', `${where}: ${oneLine(culprit.text)}`)]),
@@ -74,11 +74,11 @@ export function telemetrySections({ spans = [], lines = [] }: TaskTelemetry): st
 }
 
 export function telemetryJson(telemetry: TaskTelemetry): Record<string, unknown> {
-  const { links, attempts, lines, spans, faults } = telemetry;
+  const { taskId, links, attempts, lines, spans, faults } = telemetry;
   return {
     links,
     queries: { logql: logQlOf(telemetry), logsql: logsQlOf(telemetry) },
-    culprit: culpritOf(attempts, lines ?? [], spans ?? []),
+    culprit: culpritOf(taskId, attempts, lines ?? [], spans ?? []),
     spans,
     lines,
     backendFaults: faults,

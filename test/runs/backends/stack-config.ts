@@ -36,7 +36,7 @@ function samplingPolicies(keptPercent: number): readonly object[] {
 }
 
 /** The span attributes that become labels of the metrics that the collector makes of spans. */
-const dimensions = ['messaging.destination.name', 'holdfast.outcome'];
+const dimensions = ['messaging.destination.name', 'holdfast.task.type', 'holdfast.outcome'];
 
 /** Returns the configuration of Jaeger as the collector of all signals and the store of traces. */
 export function jaegerConfig(ports: StackPorts, keptPercent: number): object {
@@ -44,9 +44,9 @@ export function jaegerConfig(ports: StackPorts, keptPercent: number): object {
   const lists = {
     traces: {
       processors: ['memory_limiter', 'tail_sampling', 'batch'],
-      exporters: ['jaeger_storage_exporter'],
+      // Metrics are made of the kept spans alone, so that each exemplar leads to a trace that exists.
+      exporters: ['jaeger_storage_exporter', 'spanmetrics'],
     },
-    'traces/metrics': { exporters: ['spanmetrics'] },
     metrics: {
       receivers: ['otlp', 'spanmetrics'],
       processors: ['memory_limiter', 'batch'],
@@ -62,9 +62,9 @@ export function jaegerConfig(ports: StackPorts, keptPercent: number): object {
       telemetry: { metrics: { level: 'none' }, logs: { level: 'warn' } },
     },
     extensions: {
-      jaeger_storage: { backends: { memstore: { memory: { max_traces: 10_000 } } } },
+      jaeger_storage: { backends: { store: { badger: { ephemeral: true } } } },
       jaeger_query: {
-        storage: { traces: 'memstore' },
+        storage: { traces: 'store' },
         http: at(ports.jaeger),
         grpc: at(ports.jaegerGrpc),
       },
@@ -75,6 +75,7 @@ export function jaegerConfig(ports: StackPorts, keptPercent: number): object {
       // An exemplar lives until the next flush, so that Prometheus must read more often than that.
       spanmetrics: {
         namespace: 'traces',
+        histogram: { unit: 's', explicit: { buckets: ['5ms', '100ms', '1s', '10s'] } },
         dimensions: dimensions.map((name) => ({ name })),
         exemplars: { enabled: true, max_per_data_point: 5 },
         metrics_flush_interval: '3s',
@@ -90,7 +91,7 @@ export function jaegerConfig(ports: StackPorts, keptPercent: number): object {
       },
     },
     exporters: {
-      jaeger_storage_exporter: { trace_storage: 'memstore' },
+      jaeger_storage_exporter: { trace_storage: 'store' },
       'otlphttp/victorialogs': {
         logs_endpoint: `http://127.0.0.1:${ports.victoriaLogs}/insert/opentelemetry/v1/logs`,
         headers: { 'VL-Stream-Fields': 'service.name' },

@@ -75,10 +75,10 @@ describe('the configuration of Jaeger', () => {
     expect(endpoints).toHaveLength(6);
   });
 
-  it('counts all spans for the metrics, and samples only those that it stores', () => {
-    const { traces, 'traces/metrics': counted } = config.service.pipelines;
+  it('makes metrics of the spans that it stores, and of no other', () => {
+    const { traces } = config.service.pipelines;
     expect(traces?.processors).toContain('tail_sampling');
-    expect(counted?.processors ?? []).toEqual([]);
+    expect(traces?.exporters).toEqual(['jaeger_storage_exporter', 'spanmetrics']);
   });
 });
 

@@ -35,6 +35,11 @@ export interface ScrapeTarget {
 interface StackOptions extends Partial<PrometheusOptions> {
   /** The share of the traces without an error, a retry or a long span that the collector keeps. Default: 10. */
   readonly keptPercent?: number;
+  /**
+   * The ports that Prometheus reads from its start on. It takes 5 s to take over what `scrape` names later, and of a counter that
+   * it first reads with a value it knows no increase.
+   */
+  readonly targets?: readonly ScrapeTarget[];
   /** Gets a line for each program that has to be built first. */
   readonly say: (line: string) => void;
 }
@@ -62,7 +67,7 @@ async function isOk(url: string): Promise<true | undefined> {
 
 /** Builds the back ends if need be, starts them, and waits until all of them are ready. */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { say, keptPercent = 10, intervalMs = 500, ruleFiles = [], alertmanagerPort } = options;
+  const { say, keptPercent = 10, intervalMs = 500, ruleFiles = [], alertmanagerPort, targets = [] } = options;
   const jaeger = builtTool('jaeger', say);
   const victoriaLogs = builtTool('victoria-logs', say);
   const ports = await chosenPorts();
@@ -79,7 +84,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const groups = targets.map(({ job, port }) => ({ targets: [`127.0.0.1:${port}`], labels: { job } }));
     write('targets.json', JSON.stringify(groups));
   };
-  scrape([]);
+  scrape(targets);
   const scraping = prometheusConfig(ports, targetsFile, { intervalMs, ruleFiles, alertmanagerPort });
   const commands = [
     [jaeger, '--config', write('jaeger.yml', yamlText(jaegerConfig(ports, keptPercent), ''))],

@@ -13,7 +13,8 @@ export interface RunningProcess {
   readonly startReport: Readonly<Record<string, unknown>>;
   /** The lines of the log so far. */
   lines(): readonly Line[];
-  end(): Promise<void>;
+  /** Stops the process in order, or kills it by `SIGKILL`, and waits for its end. */
+  end(signal?: 'SIGKILL'): Promise<void>;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -46,8 +47,8 @@ export async function startVerb(args: readonly string[], env: Environment): Prom
         .split('\n')
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line) as Line),
-    async end() {
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+    async end(signal) {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal ?? 'SIGTERM');
       await gone;
     },
   };
@@ -61,8 +62,9 @@ export function startPython(python: string, env: Environment): EndableProcess {
   });
   const gone = once(child, 'exit');
   return {
-    async end() {
-      child.stdin.end();
+    async end(signal) {
+      if (signal === undefined) child.stdin.end();
+      else child.kill(signal);
       await gone;
     },
   };

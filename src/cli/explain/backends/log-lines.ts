@@ -7,6 +7,8 @@ export interface LogLine {
   readonly level: string;
   readonly text: string;
   readonly service: string;
+  /** The task that the line belongs to, if it says so. */
+  readonly taskId: string | undefined;
   /** The number of the attempt that the line belongs to, if it says so. */
   readonly attempt: number | undefined;
   /** The trace that the line belongs to, if it says so. A later attempt has a trace of its own. */
@@ -53,6 +55,7 @@ export function lineOf(atMs: number, text: string, kept: Fields): LogLine {
     level: pinoLevels[level] ?? level,
     text: error === '' || message.includes(error) ? message : `${message}: ${error}`,
     service: firstOf(fields, 'service.name', 'service_name', 'service'),
+    taskId: firstOf(fields, 'task_id') || undefined,
     attempt: Number(firstOf(fields, 'attempt', 'holdfast.attempt')) || undefined,
     traceId: /^[0-9a-f]{32}$/.exec(firstOf(fields, 'trace_id'))?.[0],
   };

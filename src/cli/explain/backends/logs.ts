@@ -3,7 +3,7 @@ import { bodyOf, parsed, send } from '../../backends/request.ts';
 import { type Lines, logQlOf, logsQlOf } from '../queries.ts';
 import { type BackendConfig, type logKinds, requestBounds } from './config.ts';
 import { type LogLine, lineOf } from './log-lines.ts';
-import { objectOf, textOf } from './spans.ts';
+import { msOf, objectOf, textOf } from './spans.ts';
 
 /** A store of log lines. */
 export interface LogStore {
@@ -82,7 +82,7 @@ async function readLoki(...[config, clock, lines, { fromMs, untilMs }]: Paramete
     (Array.isArray(values) ? values : []).filter(Array.isArray).map(([nanos, text, kept]) => {
       const { structuredMetadata = {}, parsed: found = {} } = objectOf(kept);
       const fields = { ...objectOf(stream), ...objectOf(structuredMetadata), ...objectOf(found) };
-      return lineOf(Math.floor(Number(textOf(nanos)) / 1e6) || 0, textOf(text), fields);
+      return lineOf(Math.floor(msOf(nanos)), textOf(text), fields);
     }),
   );
 }

@@ -33,25 +33,28 @@ function weightOf(
 }
 
 /**
- * Returns the line that matters: the error line of the last failed attempt, or the span of it that failed if there is no such
- * line. Without a failed attempt it is the newest error. Undefined if nothing is an error or a warning.
+ * Returns the line that matters of a task: the error line of the last failed attempt, or the span of it that failed if there is
+ * no such line. Without a failed attempt it is the newest error. Undefined if nothing is an error or a warning. The lines and
+ * spans of other tasks, which one request may have submitted in the same trace, never matter.
  */
 export function culpritOf(
+  taskId: string,
   attempts: readonly AttemptRow[],
   lines: readonly LogLine[],
   spans: readonly Span[],
 ): Culprit | undefined {
   const failed = attempts.findLast(({ outcome }) => failures.has(outcome));
   const ofLines = lines.map((line) => ({ ...line, from: 'log' as const, rank: ranks[line.level] ?? 0 }));
-  const ofSpans = spans.map(({ startMs, durationMs, isError, message, name, service, attempt }) => ({
+  const ofSpans = spans.map(({ startMs, durationMs, isError, message, name, ...span }) => ({
     atMs: startMs + durationMs,
     text: message === '' ? `${name} failed` : `${name}: ${message}`,
     rank: isError ? 1 : 0,
-    ...{ service, attempt, from: 'span' as const },
+    ...{ service: span.service, attempt: span.attempt, taskId: span.taskId, from: 'span' as const },
   }));
   let best: Culprit | undefined;
   let most = 0;
   for (const one of [...ofSpans, ...ofLines]) {
+    if (one.taskId !== undefined && one.taskId !== taskId) continue;
     const weight = weightOf(one, failed);
     const isLater = weight === most && one.atMs >= (best?.atMs ?? 0);
     if (weight === 0 || weight < most || (weight === most && !isLater)) continue;

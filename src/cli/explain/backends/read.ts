@@ -5,10 +5,14 @@ import { backendOf } from './config.ts';
 import type { LogLine } from './log-lines.ts';
 import { logStore, type TimeSpan } from './logs.ts';
 import type { Span } from './spans.ts';
-import { traceStore } from './traces.ts';
+import { type TraceStore, traceStore } from './traces.ts';
 
-/** The most traces of later attempts that are read, the newest of those that the log lines name. */
-const mostLaterTraces = 3;
+/** The most traces of later attempts that are read, the newest ones. */
+const mostLaterTraces = 5;
+/** The most services whose spans are searched for a task. */
+const mostServices = 4;
+/** The services whose spans name a task, if the trace of its submission is not known. */
+const usualServices = ['holdfast-server', 'holdfast-worker'];
 
 /** The spans and the log lines of a task, as far as back ends are configured and have answered. */
 export interface Telemetry {
@@ -20,9 +24,9 @@ export interface Telemetry {
 }
 
 /**
- * Reads the spans and the log lines of a task at the same time, and then the traces of later attempts, which the lines name.
- * A back end that is down, slow, refuses the request or is
- * configured in a wrong form is one sentence: the rest of the answer does not depend on it.
+ * Reads the spans and the log lines of a task at the same time, and then the traces of later attempts, which a search for the
+ * task finds or the lines name. A back end that is down, slow, refuses the request or is configured in a wrong form is one
+ * sentence: the rest of the answer does not depend on it.
  */
 export async function readTelemetry(
   env: Readonly<Record<string, string | undefined>>,
@@ -47,21 +51,29 @@ export async function readTelemetry(
       return undefined;
     }
   }
-  const { traceId } = lines;
+  const { traceId, taskId } = lines;
+  const inTraces = <T>(use: (store: TraceStore) => Promise<T>) =>
+    read('HOLDFAST_TRACES', (config) => use(traceStore(config, clock)));
   const [spans, found] = await Promise.all([
-    read('HOLDFAST_TRACES', (config) =>
-      traceId === undefined ? undefined : traceStore(config, clock).spansOf(traceId),
-    ),
+    inTraces(async (store) => (traceId === undefined ? [] : await store.spansOf(traceId))),
     read('HOLDFAST_LOGS', (config) => logStore(config, clock).linesOf(lines, span)),
   ]);
-  const later = new Set(found?.toReversed().flatMap((line) => line.traceId ?? []));
+  // A store that has not answered once gets no further request.
+  if (spans === undefined) return { spans, lines: found, faults: [...new Set(faults)] };
+  const services = servicesOf(spans, taskId);
+  const searched = await inTraces((store) => store.tracesOf({ taskId, services, span }));
+  const named = found?.toReversed().flatMap((line) => line.traceId ?? []);
+  const later = new Set([...(searched ?? []), ...(named ?? [])]);
   if (traceId !== undefined) later.delete(traceId);
-  const spansOfLater = await Promise.all(
-    [...later]
-      .slice(0, spans === undefined && traceId !== undefined ? 0 : mostLaterTraces)
-      .map((id) => read('HOLDFAST_TRACES', (config) => traceStore(config, clock).spansOf(id))),
-  );
-  const every = [spans, ...spansOfLater].filter((some) => some !== undefined);
-  const sorted = every.flat().sort((one, other) => one.startMs - other.startMs);
-  return { spans: every.length === 0 ? undefined : sorted, lines: found, faults: [...new Set(faults)] };
+  const reads = [...later].slice(0, mostLaterTraces).map((id) => inTraces((store) => store.spansOf(id)));
+  const every = [spans, ...(await Promise.all(reads))].flatMap((some) => some ?? []);
+  const sorted = every.sort((one, other) => one.startMs - other.startMs);
+  return { spans: sorted, lines: found, faults: [...new Set(faults)] };
+}
+
+/** Returns the services that recorded spans of a task in the trace of its submission. */
+function servicesOf(spans: readonly Span[], taskId: string): readonly string[] {
+  const own = spans.filter((span) => span.taskId === taskId && span.service !== '');
+  const services = [...new Set(own.map(({ service }) => service))];
+  return services.length === 0 ? usualServices : services.slice(0, mostServices);
 }

@@ -11,6 +11,8 @@ export interface Span {
   readonly isError: boolean;
   /** The message of the error; empty if there is none. */
   readonly message: string;
+  /** The task that the span belongs to, if it says so. A trace may have the spans of several tasks. */
+  readonly taskId: string | undefined;
   /** The number of the attempt that the span belongs to, if it says so. */
   readonly attempt: number | undefined;
 }
@@ -39,7 +41,8 @@ function attributesOf(value: unknown): ReadonlyMap<string, string> {
   );
 }
 
-function msOf(nanos: unknown): number {
+/** Returns a time of ns since the epoch, which no number holds exactly, in ms; 0 if it is none. */
+export function msOf(nanos: unknown): number {
   const text = textOf(nanos);
   return /^\d{7,25}$/.test(text) ? Number(BigInt(text) / 1_000n) / 1_000 : 0;
 }
@@ -61,6 +64,7 @@ function spanOf(span: Json, service: string): Span {
     durationMs: Math.max(0, msOf(span.endTimeUnixNano) - startMs),
     isError: code === 2 || code === 'STATUS_CODE_ERROR',
     message: messageOf(span),
+    taskId: attributes.get('holdfast.task.id') || undefined,
     attempt: Number(attributes.get('holdfast.attempt') ?? attributes.get('attempt')) || undefined,
   };
 }
