@@ -17,7 +17,9 @@ import { stepText } from './text.ts';
 const intervalMs = 1_000;
 /** How long nothing must fire before a fault is injected. */
 const quietMs = 8_000;
-const quietLimitMs = 30_000;
+const quietLimitMs = 75_000;
+/** A ticket about slots that were late while the processes began lasts for minutes: from then on the drill goes on with it. */
+const ticketMs = 20_000;
 /** How long the processes may warm up before Prometheus reads the first counts. */
 const warmUpMs = 2_000;
 /** How long an alert may take after the fault. */
@@ -46,10 +48,12 @@ async function active({ prometheusUrl }: Stack): Promise<readonly string[]> {
 
 /** Waits until no alert has been pending or has fired for some seconds. */
 async function untilQuiet(stack: Stack): Promise<void> {
-  let [quietFromMs, last] = [performance.now(), ''];
-  const endMs = quietFromMs + quietLimitMs;
+  const startMs = performance.now();
+  let [quietFromMs, last] = [startMs, ''];
+  const endMs = startMs + quietLimitMs;
   while (performance.now() - quietFromMs < quietMs) {
-    const names = await active(stack);
+    const isEarly = performance.now() - startMs < ticketMs;
+    const names = (await active(stack)).filter((name) => isEarly || name !== 'SlowBudgetBurn');
     if (names.length > 0) [quietFromMs, last] = [performance.now(), names.join(', ')];
     if (performance.now() > endMs) throw new NotQuiet(`without a fault, ${last} did not end`);
     await sleep(250);
@@ -104,7 +108,9 @@ async function runOnce(cause: Cause | undefined, say: (line: string) => void): P
       await sleep(warmUpMs);
       stack.scrape(site.targets);
       await untilQuiet(stack);
-      say(`the site runs, and no alert has fired for ${quietMs / 1_000} s`);
+      const before = await active(stack);
+      const but = before.length === 0 ? '' : ` but ${before.join(', ')}, which is older`;
+      say(`the site runs, and no alert has fired for ${quietMs / 1_000} s${but}`);
       const settled = webhook.notices.length;
       const faultMs = performance.now();
       const fresh = (): Notice | undefined => webhook.notices.slice(settled).find(isFiring);
