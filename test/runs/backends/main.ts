@@ -23,6 +23,9 @@ const patienceMs = 20_000;
 const rounds = 2;
 const ruleFiles = [`${new URL('../../../deploy/observability/rules/', import.meta.url).pathname}*.yml`];
 
+/** The time after which a run that hangs is given up, once the back ends are built. Its programs end with it. */
+const limitMs = 120_000;
+
 const say = (line: string): void =>
   console.log(`${(performance.now() / 1_000).toFixed(1).padStart(6)} s  ${line}`);
 
@@ -101,6 +104,10 @@ async function print(stack: Stack, { traceId, send, sendInPython }: Submitted): 
 async function run(): Promise<void> {
   const ports = await Promise.all(engines.map(chosenPorts));
   await using stack = await startStack({ say, keptPercent: 0, ruleFiles, targets: ports.flatMap(targetsOf) });
+  setTimeout(() => {
+    console.error(`the run did not end within ${limitMs / 1_000} s`);
+    process.exit(1);
+  }, limitMs).unref();
   say('Jaeger, VictoriaLogs and Prometheus are ready');
   const deployments: Deployment[] = [];
   try {

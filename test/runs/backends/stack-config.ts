@@ -18,8 +18,8 @@ export interface StackPorts {
 export const decisionWaitMs = 2_000;
 
 /**
- * What the collector keeps: a trace with an error, a slow one, that of a task's death, and that of a later attempt, whose
- * submission failed in another trace. Of the rest it keeps a share.
+ * Returns the rules by which the collector keeps a trace: one with an error, a slow one, that of a task's death, and that of a
+ * later attempt, whose submission failed in another trace. Of the rest it keeps a share.
  */
 function samplingPolicies(keptPercent: number): readonly object[] {
   return [

@@ -66,7 +66,7 @@ const module = new URL('./worker-module.ts', import.meta.url).pathname;
 const client = new URL('./client-process.ts', import.meta.url).pathname;
 
 const openTelemetry = '1.45.0';
-/** What a worker in Python needs to export its spans. */
+/** The packages that a worker in Python needs to export its spans. */
 export const pythonPackages = {
   name: `-otel-${openTelemetry}`,
   packages: ['opentelemetry-sdk', 'opentelemetry-exporter-otlp-proto-http'].map(
