@@ -8,9 +8,19 @@ import {
   type ObjectiveName,
   startWithinMs,
 } from '../../src/core/objectives/objectives.ts';
+import { windowText } from '../../src/core/objectives/window-text.ts';
 
-/** Writes a length of time for PromQL. The drill of `npm run alerts` shortens all of them by one factor. */
-export type Lengths = (ms: number) => string;
+/** Writes the lengths of time of the rules. The drills shorten all of them by one factor. */
+export interface Lengths {
+  /** Writes a window, or how long a condition must hold, as PromQL does. */
+  text(ms: number): string;
+  /** Returns the number of seconds with which the age of a task is compared. */
+  seconds(ms: number): number;
+}
+
+export function lengthsBy(factor: number): Lengths {
+  return { text: (ms) => windowText(Math.round(ms / factor)), seconds: (ms) => ms / factor / 1_000 };
+}
 
 /** How the share of bad events over a window is computed: a ratio, or two queries that are divided. */
 export type Indicator =
@@ -48,8 +58,8 @@ const fewest: Readonly<Record<'start-latency' | 'completion', number>> = {
 };
 
 /** The series from which the indicators follow, recorded at every evaluation. */
-export function inputs(length: Lengths): readonly { readonly record: string; readonly expr: string }[] {
-  const minute = length(minuteMs);
+export function inputs({ text }: Lengths): readonly { readonly record: string; readonly expr: string }[] {
+  const minute = text(minuteMs);
   return [
     // 1 while the counts of a canary are there, 0 from when they are gone. Its mean over a window is the part of the window
     // with a canary. It begins with the first canary, so that the time before counts for no window.
@@ -112,9 +122,9 @@ function totalOf(counter: string, least: number): string {
 export interface AlertDefinition {
   readonly name: string;
   readonly severity: 'page' | 'ticket';
-  readonly expr: string;
-  /** How long the condition must hold until the alert fires, as Prometheus writes it. */
-  readonly for: string;
+  expr(lengths: Lengths): string;
+  /** How long the condition must hold until the alert fires. */
+  readonly forMs: number;
   readonly summary: string;
   readonly description: string;
 }
@@ -123,17 +133,18 @@ export const operationalAlerts: readonly AlertDefinition[] = [
   {
     name: 'OldestReady',
     severity: 'page',
-    expr: `max by (queue) (holdfast_queue_oldest_ready_age_seconds) > 300
+    expr: ({ seconds }) =>
+      `max by (queue) (holdfast_queue_oldest_ready_age_seconds) > ${seconds(5 * minuteMs)}
 unless on (queue) max by (queue) (holdfast_queue_paused) == 1`,
-    for: '5m',
+    forMs: 5 * minuteMs,
     summary: 'A task of queue {{ $labels.queue }} has been ready for {{ $value | humanizeDuration }}.',
     description: 'Ready tasks of a queue that is not paused have not begun for more than 5 minutes.',
   },
   {
     name: 'Unserved',
     severity: 'ticket',
-    expr: 'max by (queue, cause) (holdfast_queue_unserved{cause!="paused"}) > 0',
-    for: '10m',
+    expr: () => 'max by (queue, cause) (holdfast_queue_unserved{cause!="paused"}) > 0',
+    forMs: 10 * minuteMs,
     summary:
       '{{ $value }} tasks of queue {{ $labels.queue }} cannot be taken by any worker: {{ $labels.cause }}.',
     description:
@@ -142,8 +153,9 @@ unless on (queue) max by (queue) (holdfast_queue_paused) == 1`,
   {
     name: 'DeadInflow',
     severity: 'ticket',
-    expr: `sum by (queue) (increase(holdfast_task_ended_total{outcome="dead",${ofUsers}}[15m])) > 5`,
-    for: '0s',
+    expr: ({ text }) =>
+      `sum by (queue) (increase(holdfast_task_ended_total{outcome="dead",${ofUsers}}[${text(15 * minuteMs)}])) > 5`,
+    forMs: 0,
     summary: '{{ $value | humanize }} tasks of queue {{ $labels.queue }} died within 15 minutes.',
     description:
       'More than 5 tasks of a queue have died within 15 minutes. Each is kept, and can be redriven.',
@@ -151,8 +163,9 @@ unless on (queue) max by (queue) (holdfast_queue_paused) == 1`,
   {
     name: 'SweepLag',
     severity: 'page',
-    expr: 'max by (instance, loop) (holdfast_sweep_lag_seconds{loop=~"sweep|expire_leases|release_lanes"}) > 60',
-    for: '2m',
+    expr: () =>
+      'max by (instance, loop) (holdfast_sweep_lag_seconds{loop=~"sweep|expire_leases|release_lanes"}) > 60',
+    forMs: 2 * minuteMs,
     summary:
       'The loop {{ $labels.loop }} of {{ $labels.instance }} is {{ $value | humanizeDuration }} behind.',
     description: 'Delayed tasks, retries, expired leases or freed lanes are acted on late.',
@@ -160,16 +173,17 @@ unless on (queue) max by (queue) (holdfast_queue_paused) == 1`,
   {
     name: 'LeaseExpiries',
     severity: 'ticket',
-    expr: 'sum by (queue) (increase(holdfast_lease_expired_total[15m])) > 10',
-    for: '0s',
+    expr: ({ text }) =>
+      `sum by (queue) (increase(holdfast_lease_expired_total[${text(15 * minuteMs)}])) > 10`,
+    forMs: 0,
     summary: '{{ $value | humanize }} leases of queue {{ $labels.queue }} expired within 15 minutes.',
     description: 'Workers end, stand still or are cut off while they hold tasks. The tasks run again.',
   },
   {
     name: 'CertificateExpiry',
     severity: 'ticket',
-    expr: 'min by (instance, role) (holdfast_certificate_expiry_seconds) < 1209600',
-    for: '10m',
+    expr: () => 'min by (instance, role) (holdfast_certificate_expiry_seconds) < 1209600',
+    forMs: 10 * minuteMs,
     summary:
       'The {{ $labels.role }} certificate of {{ $labels.instance }} expires in {{ $value | humanizeDuration }}.',
     description: 'A certificate expires within 14 days. Connections are refused from then on.',
@@ -177,25 +191,25 @@ unless on (queue) max by (queue) (holdfast_queue_paused) == 1`,
   {
     name: 'StoreSize',
     severity: 'ticket',
-    expr: `max by (instance) (holdfast_store_size_bytes) > 20e9
+    expr: () => `max by (instance) (holdfast_store_size_bytes) > 20e9
 or max by (instance) (holdfast_store_wal_size_bytes) > 1e9`,
-    for: '10m',
+    forMs: 10 * minuteMs,
     summary: 'The store of {{ $labels.instance }} has {{ $value | humanize1024 }}B.',
     description: 'The file of an embedded store is larger than 20 GB, or its log larger than 1 GB.',
   },
   {
     name: 'NoSeries',
     severity: 'page',
-    expr: 'absent(holdfast_sweep_lag_seconds{loop="sweep"})',
-    for: '2m',
+    expr: () => 'absent(holdfast_sweep_lag_seconds{loop="sweep"})',
+    forMs: 2 * minuteMs,
     summary: 'No server of Holdfast gives any metrics.',
     description: 'No server runs, or Prometheus cannot read from any. No other alert about servers can fire.',
   },
   {
     name: 'CanaryMissing',
     severity: 'ticket',
-    expr: `absent(${slots})`,
-    for: '2m',
+    expr: () => `absent(${slots})`,
+    forMs: 2 * minuteMs,
     summary: 'No canary gives any counts.',
     description: 'The availability of the API is not measured, and counts as bad until a canary runs.',
   },

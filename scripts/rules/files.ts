@@ -1,8 +1,7 @@
 /** The files of rules, as text: sloth's own form, the rules of the objectives, and the operational alerts. */
 import { Document, type Scalar, visit } from 'yaml';
 import { burnAlerts, objectives } from '../../src/core/objectives/objectives.ts';
-import { windowText } from '../../src/core/objectives/window-text.ts';
-import { type AlertDefinition, indicatorOf, operationalAlerts } from './definition.ts';
+import { type AlertDefinition, indicatorOf, lengthsBy, operationalAlerts } from './definition.ts';
 import {
   inputRules,
   objectiveRules,
@@ -31,16 +30,16 @@ export function yamlText(value: unknown, comment = note): string {
 }
 
 export const standardOptions: RuleOptions = {
-  length: windowText,
+  lengths: lengthsBy(1),
   runbook: (alert) => `${runbookFolder}/${runbookOf(alert)}`,
 };
 
-export function operationalRule(alert: AlertDefinition, { runbook }: RuleOptions): Rule {
-  const { name, severity, expr, summary, description } = alert;
+export function operationalRule(alert: AlertDefinition, { lengths, runbook }: RuleOptions): Rule {
+  const { name, severity, forMs, summary, description } = alert;
   return {
     alert: name,
-    expr,
-    ...(alert.for !== '0s' && { for: alert.for }),
+    expr: alert.expr(lengths),
+    ...(forMs > 0 && { for: lengths.text(forMs) }),
     labels: { severity },
     annotations: { summary, description, runbook_url: runbook(name) },
   };

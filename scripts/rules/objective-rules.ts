@@ -27,7 +27,7 @@ export interface RuleGroup {
 }
 
 export interface RuleOptions {
-  readonly length: Lengths;
+  readonly lengths: Lengths;
   /** Returns the `runbook_url` of an alert. */
   readonly runbook: (alert: string) => string;
 }
@@ -60,14 +60,14 @@ function ratioQuery(objective: Objective): string {
   return `(\n${indicator.errors}\n)\n/\n(\n${indicator.total}\n)`;
 }
 
-function recordings(objective: Objective, { length }: RuleOptions): RuleGroup {
+function recordings(objective: Objective, { lengths }: RuleOptions): RuleGroup {
   const labels = labelsOf(objective);
   const windows = [...new Set(windowsMs)].map((ms) => ({
     record: `slo:sli_error:ratio_rate${windowText(ms)}`,
-    expr: ratioQuery(objective).replaceAll(windowPlaceholder, length(ms)),
+    expr: ratioQuery(objective).replaceAll(windowPlaceholder, lengths.text(ms)),
     labels: { ...labels, sloth_window: windowText(ms) },
   }));
-  const ofFiveMinutes = `slo:sli_error:ratio_rate5m${selectorOf(objective)}[${length(periodMs)}]`;
+  const ofFiveMinutes = `slo:sli_error:ratio_rate5m${selectorOf(objective)}[${lengths.text(periodMs)}]`;
   const wholePeriod = {
     record: `slo:sli_error:ratio_rate${period}`,
     expr: `sum_over_time(${ofFiveMinutes})\n/ ignoring (sloth_window)\ncount_over_time(${ofFiveMinutes})`,
@@ -142,8 +142,8 @@ function alerts(objective: Objective, options: RuleOptions): RuleGroup {
 }
 
 /** Returns the group of the series from which the indicators follow. */
-export function inputRules({ length }: RuleOptions): RuleGroup {
-  return { name: 'holdfast-objective-inputs', rules: inputs(length) };
+export function inputRules({ lengths }: RuleOptions): RuleGroup {
+  return { name: 'holdfast-objective-inputs', rules: inputs(lengths) };
 }
 
 /** Returns the three groups of rules of an objective, in sloth's order. */

@@ -18,7 +18,7 @@ export type RepairCause = 'messageLost' | 'lapsed';
 export interface NodeMetrics {
   /** Counts one item of a submit call. */
   submitted(queue: QueueRef, type: string, result: SubmissionResult): void;
-  /** Counts the submissions of a call that was refused as a whole. */
+  /** Counts submissions that were refused, alone or with their whole call. */
   submissionsRefused(submissions: number, reason: Reason): void;
   /**
    * Counts a committed change of a task. `before` is the task as it was before the events. `begun` is false if the events

@@ -31,6 +31,8 @@ export interface CountedNode {
   lines(name: string): Promise<readonly string[]>;
   /** Makes the next write of a claim fail, as a full disk would. */
   failNextAppend(): void;
+  /** Makes the store refuse each task of the next submission by itself, as with a full disk. */
+  refuseNextAccept(): void;
   close(): Promise<void>;
 }
 
@@ -56,11 +58,21 @@ export async function countedNode(tenants: readonly string[] = []): Promise<Coun
   const engine = await sqlite({ path: join(folder, 'queue.db'), clock });
   let failures = 0;
   const store = timedStore(engine.store, 'sqlite', registry, clock);
-  const { append } = store;
-  const failing = Object.defineProperty(store, 'append', {
-    value: async (...batch: Parameters<typeof append>) => {
-      if (failures-- > 0) throw new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_FULL', 'The disk is full.');
-      return append(...batch);
+  let refusals = 0;
+  const { append, accept } = store;
+  const full = () => new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_FULL', 'The disk is full.');
+  const failing = Object.defineProperties(store, {
+    append: {
+      value: async (...batch: Parameters<typeof append>) => {
+        if (failures-- > 0) throw full();
+        return append(...batch);
+      },
+    },
+    accept: {
+      value: async (...[batch]: Parameters<typeof accept>) => {
+        if (refusals-- > 0) return batch.map(() => ({ kind: 'failed', error: full() }));
+        return accept(batch);
+      },
     },
   });
   const measured = { ...engine, store: failing };
@@ -98,6 +110,9 @@ export async function countedNode(tenants: readonly string[] = []): Promise<Coun
     },
     failNextAppend() {
       failures = 1;
+    },
+    refuseNextAccept() {
+      refusals = 1;
     },
     async close() {
       const closed = node.close();

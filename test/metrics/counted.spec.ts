@@ -34,6 +34,14 @@ describe('a node with metrics', () => {
     ]);
   });
 
+  it('counts the submissions that the store refuses one by one, with their reason', async () => {
+    node.refuseNextAccept();
+    await node.submit([task('a'), task('b')]);
+    expect(await node.lines('holdfast_submissions_refused_total')).toEqual([
+      'holdfast_submissions_refused_total{why="store_full"} 2',
+    ]);
+  });
+
   it('counts each attempt by the way in which it ended, and each task once', async () => {
     await node.submit([task('a')]);
     await node.settle(await claimOne(), 'failed');

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import type { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
+import { packageVersion } from '../../platform/version.ts';
 import { albEndpoint, albFromOption, albPortOption, albProtocolOption } from '../alb-options.ts';
 import {
   endpointDynamodbOption,
@@ -103,6 +104,11 @@ export function addServe(program: Command, globals: Globals): void {
       });
       const { grpcPort, httpPort, albPort } = serving.listening;
       const store = shared === undefined ? storePath(options.store) : `table ${shared.table}`;
+      // The first line of a server, by which an operator knows that its log arrives where he looks for it.
+      log.info(
+        { version: packageVersion(), grpc_port: grpcPort, http_port: httpPort, store },
+        'the server serves',
+      );
       const albText = albPort === undefined ? '' : `, gRPC for a load balancer on ${host}:${albPort}`;
       // A caller may send the signal as soon as it has read the line.
       const stopped = untilStopped();

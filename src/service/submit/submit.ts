@@ -243,7 +243,11 @@ function countResults(
     const result = results[i] as SubmitResult;
     if (result.error === undefined)
       metrics.submitted(target, type, result.deduplicated ? 'deduplicated' : 'accepted');
-    else metrics.submitted(target, type, result.error.reason === 'KEY_REUSED' ? 'conflict' : 'refused');
+    else if (result.error.reason === 'KEY_REUSED') metrics.submitted(target, type, 'conflict');
+    else {
+      metrics.submitted(target, type, 'refused');
+      metrics.submissionsRefused(1, result.error.reason);
+    }
   }
 }
 

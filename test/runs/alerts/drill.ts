@@ -7,17 +7,15 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { objectiveGroups, standardOptions, yamlText } from '../../../scripts/rules/files.ts';
-import { windowText } from '../../../src/core/objectives/window-text.ts';
+import { yamlText } from '../../../scripts/rules/files.ts';
 import { ofLanguage, pages } from '../../observability/runbook-pages.ts';
+import { shortenedObjectives, startAlertmanager, startReceiver } from './alerting.ts';
 import { type Program, startProgram, until } from './programs.ts';
 
-export const factor = 60;
 const slot = '500ms';
 /** How long all is good before the outage. */
 const goodMs = 20_000;
@@ -36,12 +34,6 @@ export interface DrillTimes {
   readonly queries: { readonly count: number; readonly errors: readonly string[] };
 }
 
-interface Notice {
-  readonly status: string;
-  readonly atMs: number;
-  readonly startsAt: string;
-}
-
 async function freePort(): Promise<number> {
   const server = createNetServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -50,60 +42,17 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Receives the notices of Alertmanager about FastBudgetBurn of the API. */
-async function receiver() {
-  const notices: Notice[] = [];
-  const server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (part) => {
-      body += part;
-    });
-    request.on('end', () => {
-      const { alerts = [] } = JSON.parse(body) as {
-        alerts?: { status: string; startsAt: string; labels: Record<string, string> }[];
-      };
-      for (const { status, startsAt, labels } of alerts) {
-        if (labels.alertname !== 'FastBudgetBurn' || labels.sloth_slo !== 'api-availability') continue;
-        notices.push({ status, startsAt, atMs: performance.now() });
-      }
-      response.end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return { notices, port, close: () => server.close() };
-}
-
-function configure(
-  dir: string,
-  ports: Readonly<Record<'alertmanager' | 'canary' | 'webhook', number>>,
-): void {
-  const write = (name: string, value: unknown): void => writeFileSync(join(dir, name), yamlText(value, ''));
-  const length = (ms: number): string => windowText(Math.round(ms / factor));
-  write('rules.yml', { groups: objectiveGroups({ ...standardOptions, length }) });
-  write('prometheus.yml', {
+function configure(dir: string, ports: Readonly<Record<'alertmanager' | 'canary', number>>): void {
+  writeFileSync(join(dir, 'rules.yml'), shortenedObjectives());
+  const config = {
     global: { scrape_interval: '500ms', scrape_timeout: '500ms', evaluation_interval: '500ms' },
     rule_files: [join(dir, 'rules.yml')],
     scrape_configs: [{ job_name: 'canary', static_configs: [{ targets: [`127.0.0.1:${ports.canary}`] }] }],
     alerting: {
       alertmanagers: [{ static_configs: [{ targets: [`127.0.0.1:${ports.alertmanager}`] }] }],
     },
-  });
-  write('alertmanager.yml', {
-    route: {
-      receiver: 'webhook',
-      group_by: ['alertname', 'sloth_slo'],
-      group_wait: '0s',
-      group_interval: '1s',
-      repeat_interval: '1h',
-    },
-    receivers: [
-      {
-        name: 'webhook',
-        webhook_configs: [{ url: `http://127.0.0.1:${ports.webhook}/`, send_resolved: true }],
-      },
-    ],
-  });
+  };
+  writeFileSync(join(dir, 'prometheus.yml'), yamlText(config, ''));
 }
 
 async function answers(url: string): Promise<true | undefined> {
@@ -119,13 +68,13 @@ export async function runDrill(say: (line: string) => void): Promise<DrillTimes>
     programs.add(program);
     return program;
   };
-  const webhook = await receiver();
+  const webhook = await startReceiver();
   try {
     const [grpc, http, canary, prometheus, alertmanager] = await Promise.all(
       Array.from({ length: 5 }, freePort),
     );
     if (canary === undefined || alertmanager === undefined) throw new Error('no free port');
-    configure(dir, { alertmanager, canary, webhook: webhook.port });
+    configure(dir, { alertmanager, canary });
     const store = `file:${join(dir, 'queue.db')}`;
     const serving = [
       '--plaintext',
@@ -150,13 +99,7 @@ export async function runDrill(say: (line: string) => void): Promise<DrillTimes>
       const text = await (await fetch(`http://127.0.0.1:${canary}/metrics`)).text();
       return /result="good"\} [1-9]/.test(text) || undefined;
     });
-    start([
-      'prometheus-alertmanager',
-      `--config.file=${join(dir, 'alertmanager.yml')}`,
-      `--storage.path=${join(dir, 'alertmanager')}`,
-      `--web.listen-address=127.0.0.1:${alertmanager}`,
-      '--cluster.listen-address=',
-    ]);
+    startAlertmanager(dir, alertmanager, webhook.port, start);
     start([
       'prometheus',
       `--config.file=${join(dir, 'prometheus.yml')}`,
@@ -172,14 +115,20 @@ export async function runDrill(say: (line: string) => void): Promise<DrillTimes>
     await until('FastBudgetBurn does not fire', 45_000, async () =>
       (await firing(base)) === 0 ? true : undefined,
     );
-    const settled = webhook.notices.length;
+    const ofApi = () =>
+      webhook.notices.filter(
+        ({ labels }) => labels.alertname === 'FastBudgetBurn' && labels.sloth_slo === 'api-availability',
+      );
+    const settled = ofApi().length;
 
     const stoppedMs = performance.now();
     await server.end();
     programs.delete(server);
     say('the server is stopped');
     const noticeOf = (status: string, sinceMs: number) => async () =>
-      webhook.notices.slice(settled).find((one) => one.status === status && one.atMs > sinceMs);
+      ofApi()
+        .slice(settled)
+        .find((one) => one.status === status && one.atMs > sinceMs);
     const fired = await until('FastBudgetBurn fires', 30_000, noticeOf('firing', stoppedMs));
     say(`the webhook got "firing" after ${seconds(fired.atMs - stoppedMs)}`);
     const standing = printedStanding(base);

@@ -4,8 +4,9 @@
  * 0 if every case and the drill are as they should be.
  */
 import { programOptions } from '../../fixtures/program-options.ts';
+import { factor } from './alerting.ts';
 import { alertCases } from './cases.ts';
-import { factor, runDrill, seconds } from './drill.ts';
+import { runDrill, seconds } from './drill.ts';
 import { ensureInstalled } from './programs.ts';
 import { runCase } from './promtool.ts';
 

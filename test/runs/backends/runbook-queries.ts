@@ -19,7 +19,9 @@ export const runbookQueries: readonly RunbookQuery[] = pages.flatMap((page) =>
 /** The queries that find nothing in this run, by a part of their text, each with the reason. */
 export const emptyHere: Readonly<Record<string, string>> = {
   holdfast_certificate_expiry_seconds: 'no process has a certificate',
-  'holdfast-server"} certificate': 'no process has a certificate',
+  'holdfast-.*"} certificate': 'no process has a certificate',
+  holdfast_submissions_refused_total: 'no submission is refused',
+  'ALERTS{': 'no alert fires',
   holdfast_lease_expired_total: 'no lease expires',
   'worker_lost|lease_expired': 'no lease expires',
   holdfast_aws_throttled_total: 'nothing throttles',

@@ -77,7 +77,7 @@ export const nodeMetrics = {
     kind: 'counter',
     unit: '{task}',
     labels: { why: errorTypes },
-    description: 'Submissions of calls that were refused as a whole, by the reason of the error.',
+    description: 'Submissions that were refused, alone or with their whole call, by the reason of the error.',
     usedBy: 'panel Store: refused submissions',
     on: onServer,
   },
