@@ -119,6 +119,7 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
     async drain(limitMs) {
       void giveShardsBack();
       for (const session of context.sessions.all()) session.drain();
+      context.cutReleases.stop();
       context.broker.stopReceiving?.();
       const over = new AbortController();
       const finish = async (): Promise<void> => {

@@ -13,6 +13,7 @@ import type { QueueSettings } from './admin/queue-settings.ts';
 import type { LeaseGrace } from './claim/lease-grace.ts';
 import type { Pollers } from './claim/pollers.ts';
 import type { RedriveNotes } from './redrive/redrive-notes.ts';
+import type { CutReleases } from './reserved/cut-releases.ts';
 import type { Rebalance } from './reserved/rebalance.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { HeldLeases } from './settle/held-leases.ts';
@@ -52,6 +53,7 @@ export interface ServiceContext {
   readonly sessions: Sessions;
   readonly pollers: Pollers;
   readonly rebalance: Rebalance;
+  readonly cutReleases: CutReleases;
   readonly redriveNotes: RedriveNotes;
   /**
    * Returns false while this node may give out no leases, because its clock differs too much from the store's. It still

@@ -24,6 +24,7 @@ import { drainDeadLetters } from './redrive/drain-dead-letters.ts';
 import { redispatch } from './redrive/redispatch.ts';
 import { redrive, redriveMany } from './redrive/redrive.ts';
 import { RedriveNotes } from './redrive/redrive-notes.ts';
+import { CutReleases } from './reserved/cut-releases.ts';
 import { Rebalance } from './reserved/rebalance.ts';
 import type { Service } from './service.ts';
 import { openSession } from './session/session.ts';
@@ -101,6 +102,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     leaseGrace: new LeaseGrace(options),
     sessions,
     pollers: new Pollers(options.clock),
+    cutReleases: new CutReleases(),
     rebalance: new Rebalance(options.clock, sessions, heldLeases),
     redriveNotes: new RedriveNotes(options),
     background(what, work) {

@@ -35,6 +35,9 @@ export function errorOf(failure: GrpcFailure, address: string): HoldfastError | 
   );
 }
 
+/** The text of grpc-js for a call that the other side reset with CANCEL; calls that this client cancels have another one. */
+const cancelledByPeer = 'Call cancelled';
+
 /**
  * Returns true if the failure is a stream reset that no Holdfast server sends by itself: the connection, or a proxy
  * on the way, broke.
@@ -42,7 +45,7 @@ export function errorOf(failure: GrpcFailure, address: string): HoldfastError | 
 function lostConnection({ code, details }: GrpcFailure): boolean {
   if (code === status.INTERNAL || code === status.UNKNOWN)
     return /RST_STREAM|connection|socket/i.test(details);
-  return code === status.CANCELLED && details.includes('RST_STREAM');
+  return code === status.CANCELLED && (details === cancelledByPeer || details.includes('RST_STREAM'));
 }
 
 /** A function that makes the HoldfastError for a gRPC status from the details of the status. */

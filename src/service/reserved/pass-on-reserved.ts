@@ -1,7 +1,7 @@
 import type { TaskId } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
 import type { LiveSession } from '../session/sessions.ts';
-import { releaseAfterCut, releaseAfterDrain } from './release-reserved.ts';
+import { releaseAfterCut, releaseAfterDrain, releaseAfterSuddenCut } from './release-reserved.ts';
 
 /**
  * Passes on the tasks that a closed stream has given to its worker and that have not begun: to the worker's next session
@@ -18,7 +18,7 @@ export function passOnReserved(
 ): void {
   const left = reserved.list();
   if (!isDrained) {
-    releaseAfterCut(context, left, unacknowledged);
+    releaseAfterSuddenCut(context, left, unacknowledged);
     return;
   }
   const next = context.sessions.ofWorker({ tenant, worker });

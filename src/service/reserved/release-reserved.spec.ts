@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { item } from '../../../test/fixtures/api-node.ts';
+import { describe, expect, it } from 'vitest';
+import { item, noOptions } from '../../../test/fixtures/api-node.ts';
 import type { Assignment } from '../../core/messages.ts';
 import { memory } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
@@ -10,7 +10,7 @@ import { cutGraceMs } from './release-reserved.ts';
 const tenant = 'default';
 
 /** Opens a worker's stream that gets one task, on a store that two nodes share. */
-async function assignOne() {
+async function assignOne({ isAcknowledged = true, maxAttempts = 5 } = {}) {
   const clock = virtualClock();
   const engine = memory({ clock });
   const nodes = await Promise.all(
@@ -19,8 +19,15 @@ async function assignOne() {
     ),
   );
   const [cut, other] = nodes.map(({ service }) => service);
-  if (cut === undefined || other === undefined) throw new Error('no node');
-  await cut.submit({ tenant, queue: 'q' }, [item('a')], { notAfterMs: undefined });
+  const context = nodes[0]?.context;
+  if (cut === undefined || other === undefined || context === undefined) throw new Error('no node');
+  await cut.submit(
+    { tenant, queue: 'q' },
+    [item('a', { options: { ...noOptions, retry: { maxAttempts } } })],
+    {
+      notAfterMs: undefined,
+    },
+  );
   const assigned: Assignment[] = [];
   const hello = { tenant, workerName: 'w', workerId: '1', queues: ['q'], reportsBegun: true };
   const session = cut.openSession(
@@ -30,13 +37,14 @@ async function assignOne() {
   await clock.settle();
   const [task] = assigned;
   if (task === undefined) throw new Error('no task was assigned');
-  session.received(1);
+  if (isAcknowledged) session.received(1);
   const stateAfterCut = async (): Promise<string> => {
     session.close();
     await clock.advance(cutGraceMs + 100);
     return (await cut.get(tenant, task.id, false)).snapshot.head.state;
   };
-  return { cut, other, task, stateAfterCut };
+  const state = async () => (await cut.get(tenant, task.id, false)).snapshot.head.state;
+  return { cut, other, task, stateAfterCut, state, session, clock, cutReleases: context.cutReleases };
 }
 
 it('a task that a cut worker has not begun is released 2 s after the cut', async () => {
@@ -54,3 +62,35 @@ it.each(['cut', 'other'] as const)(
     expect(await stateAfterCut()).toBe('running');
   },
 );
+
+describe('a node that stops within the 2 s after a cut', () => {
+  it.each(['before the cut', 'after the cut'])(
+    'releases at once a task that the cut worker may not have received (it begins to stop %s)',
+    async (when) => {
+      const { state, session, clock, cutReleases } = await assignOne({ isAcknowledged: false });
+      if (when === 'before the cut') cutReleases.stop();
+      session.close();
+      await clock.settle();
+      if (when === 'after the cut') {
+        expect(await state()).toBe('running');
+        cutReleases.stop();
+        await clock.settle();
+      }
+      expect(await state()).not.toBe('running');
+    },
+  );
+
+  it.each([
+    ['that the worker has received, and gives back itself', { isAcknowledged: true }],
+    [
+      'that may begin only once, because the worker may have begun it',
+      { isAcknowledged: false, maxAttempts: 1 },
+    ],
+  ])('leaves a task to its lease %s', async (_, options) => {
+    const { state, session, clock, cutReleases } = await assignOne(options);
+    session.close();
+    cutReleases.stop();
+    await clock.settle();
+    expect(await state()).toBe('running');
+  });
+});

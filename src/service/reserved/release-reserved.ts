@@ -51,11 +51,37 @@ export function releaseAfterCut(
   afterMs: number = cutGraceMs,
 ): void {
   if (leases.length === 0) return;
-  context.clock.after(afterMs, () => {
-    const left = leases.filter((lease) => isReserved(context, lease));
-    const released = left.map((lease) => unassign(context, lease, unacknowledged.has(lease.snapshot.id)));
-    context.background('release', Promise.all(released));
-  });
+  context.clock.after(afterMs, () => release(context, leases, unacknowledged));
+}
+
+/**
+ * Does the same for a stream that was cut without a drain, and releases unacknowledged assignments as soon as this node
+ * stops: their worker knows nothing of them. A task that may begin only once is left to its lease, since its worker may have
+ * begun it while the cut lost the report.
+ */
+export function releaseAfterSuddenCut(
+  context: ServiceContext,
+  leases: readonly HeldLease[],
+  unacknowledged: ReadonlySet<TaskId>,
+): void {
+  const lost = leases.filter(
+    ({ snapshot: { id, submission } }) => unacknowledged.has(id) && submission.options.retry.maxAttempts > 1,
+  );
+  if (lost.length > 0) {
+    const forget = context.cutReleases.beforeStop(() => release(context, lost, unacknowledged));
+    context.clock.after(cutGraceMs, forget);
+  }
+  releaseAfterCut(context, leases, unacknowledged);
+}
+
+function release(
+  context: ServiceContext,
+  leases: readonly HeldLease[],
+  unacknowledged: ReadonlySet<TaskId>,
+): void {
+  const left = leases.filter((lease) => isReserved(context, lease));
+  const released = left.map((lease) => unassign(context, lease, unacknowledged.has(lease.snapshot.id)));
+  context.background('release', Promise.all(released));
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { CertificateFiles } from '../../../src/tls/load.ts';
 import { encodeLeaf, leafHeader } from '../../fixtures/leaf-header.ts';
@@ -55,6 +55,8 @@ export class LoadBalancer {
   readonly #server: Http2SecureServer;
   readonly #targets: readonly Target[];
   readonly #clients = new Set<Client>();
+  /** The TCP connections of the clients. */
+  readonly #sockets = new Set<Socket>();
   readonly #streams = new Set<ForwardedStream>();
   readonly #timer: NodeJS.Timeout;
   #next = 0;
@@ -70,6 +72,10 @@ export class LoadBalancer {
     // Verify mode: a client without a certificate of the trust store gets no connection.
     const verify = { requestCert: true, rejectUnauthorized: true } as const;
     this.#server = createSecureServer({ ca, cert, key, ...verify, settings: { maxConcurrentStreams } });
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     this.#server.on('session', (session) => this.#accept(session));
     this.#server.on('tlsClientError', () => {});
     this.#timer = setInterval(() => this.#cutIdle(), idleCheckMs);
@@ -175,11 +181,8 @@ export class LoadBalancer {
       this.cuts.connection += this.#targets.reduce((sum, target) => sum + target.cut(), 0);
       return;
     }
-    for (const { session } of this.#clients) {
-      this.cuts.connection++;
-      (session.socket as TLSSocket).resetAndDestroy?.();
-      session.destroy();
-    }
+    this.cuts.connection += this.#sockets.size;
+    for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@
  * sends GOAWAY and cuts connections. The exit status is 0 if no lease and no task is lost.
  */
 import { programOptions } from '../../fixtures/program-options.ts';
-import { type Fault, judge } from '../deploys/judge.ts';
+import { judgeAlb } from './judge.ts';
 import { runAlb } from './run.ts';
 
 const { deploys, seed, limit } = programOptions('alb', {
@@ -24,24 +24,20 @@ const watchdog = setTimeout(() => {
 const outcome = await runAlb({ deploys, seed, progress: (line) => console.log(`  ${line}`) });
 clearTimeout(watchdog);
 
-const { leasesLost, lost, innocentsDead, attemptsNotBegun, begunTwice } = judge(outcome);
-const { cuts, allCuts, calls, acknowledged, problems } = outcome;
-console.log(
-  `  cuts: ${Object.entries(cuts)
-    .map(([kind, count]) => `${kind} ${count}`)
-    .join(', ')}`,
-);
+const { leasesLost, lost, others, unknown } = judgeAlb(outcome, outcome.stopsAtMs);
+const { cuts, allCuts, calls, acknowledged, problems, phases } = outcome;
+const kinds = Object.entries(cuts).map(([kind, count]) => `${kind} ${count}`);
+console.log(`  cuts: ${kinds.join(', ')}`);
 console.log(`  ${acknowledged.length} tasks acknowledged, ${calls.length} handlers called`);
-const print = (title: string, faults: readonly Fault[]): void => {
-  for (const { id, text } of faults.slice(0, named)) console.log(`  ${title}: ${id} ${text}`);
-};
-print('lease lost', leasesLost);
-print('lost', lost);
-print('dead', innocentsDead);
-print('attempt not begun', attemptsNotBegun);
-print('begun twice', begunTwice);
+console.log(
+  `  ${unknown.length} tasks that may begin once were left to their leases: a cut and a stop lost their assignments`,
+);
+const phaseAt = (ms: number): string => phases.findLast(({ fromMs }) => fromMs <= ms)?.name ?? '';
+for (const [title, faults] of Object.entries({ 'lease lost': leasesLost, lost, fault: others })) {
+  for (const { id, text, atMs } of faults.slice(0, named))
+    console.log(`  ${title}: ${id} ${text} (${phaseAt(atMs)})`);
+}
 for (const problem of problems) console.log(`  problem: ${problem}`);
 console.log(`alb: cuts=${allCuts} leasesLost=${leasesLost.length} lost=${lost.length}`);
-const faults = [leasesLost, lost, innocentsDead, attemptsNotBegun, begunTwice, problems];
-const isGood = faults.every(({ length }) => length === 0) && allCuts > 0 && acknowledged.length > 0;
-process.exit(isGood ? 0 : 1);
+const isClean = [leasesLost, lost, others, problems].every(({ length }) => length === 0);
+process.exit(isClean && allCuts > 0 && acknowledged.length > 0 ? 0 : 1);

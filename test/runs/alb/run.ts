@@ -22,6 +22,9 @@ export interface AlbOptions {
 export interface AlbOutcome extends Evidence {
   readonly cuts: LoadBalancer['cuts'];
   readonly allCuts: number;
+  /** The times of the SIGTERMs that came right after the streams of the server were cut. */
+  readonly stopsAtMs: readonly number[];
+  readonly phases: readonly { readonly name: string; readonly fromMs: number }[];
   /** Faults of the run itself. */
   readonly problems: readonly string[];
 }
@@ -50,6 +53,8 @@ class AlbRun {
   readonly workers: Workers;
   readonly load: Load;
   #quiet: QuietLoad | undefined;
+  readonly #phases: { readonly name: string; readonly fromMs: number }[] = [];
+  readonly #stopsAtMs: number[] = [];
   readonly problems: string[] = [];
 
   constructor(
@@ -83,6 +88,7 @@ class AlbRun {
       this.#balancer.allCuts,
       cuts.idle,
     ];
+    this.#phases.push({ name, fromMs: beganMs });
     await run();
     const s = ((Date.now() - beganMs) / 1_000).toFixed(1);
     const here = this.#balancer.allCuts - before;
@@ -101,6 +107,7 @@ class AlbRun {
       this.#balancer.deregister(port);
       await sleep(deregistrationMs);
       this.#balancer.cutTarget(port);
+      this.#stopsAtMs.push(Date.now());
       const { ms, inTime } = (await server?.stop()) ?? { ms: 0, inTime: true };
       if (!inTime) this.problems.push(`a server was killed, ${Math.round(ms)} ms after SIGTERM`);
       await server?.start();
@@ -169,6 +176,8 @@ class AlbRun {
       ...none,
       cuts: this.#balancer.cuts,
       allCuts: this.#balancer.allCuts,
+      phases: this.#phases,
+      stopsAtMs: this.#stopsAtMs,
       problems: this.problems,
     };
   }
