@@ -68,7 +68,7 @@ async function startServe(endpointDynamodb = dynoxide.endpoint, port = 0) {
   };
   const argv = ['serve', '--json', '--plaintext', '--port', String(port), '--http-port', '0'];
   const server = start(argv, { env });
-  await server.until(/\n/);
+  await server.until(/"grpcPort".*\n/);
   return { server, port: (JSON.parse(server.out) as { grpcPort: number }).grpcPort };
 }
 

@@ -50,7 +50,7 @@ async function shell({ cwd, env }: ShellOptions, script: string | undefined): Pr
 /** Starts the `serve` command of docs/aws.md, but on free ports. */
 async function startServe(options: ShellOptions, command: string | undefined): Promise<Started & Ports> {
   const server = start([...words(command), '--json', '--port', '0', '--http-port', '0'], options);
-  await server.until(/\n/);
+  await server.until(/"grpcPort".*\n/);
   return Object.assign(server, JSON.parse(server.out) as Ports);
 }
 

@@ -18,7 +18,7 @@ it.each([['plaintext'], ['mutual TLS']])(
     const certificates = security === 'plaintext' ? undefined : await issueCertificates(cwd);
     const flags = certificates === undefined ? ['--plaintext'] : certificates.server;
     const server = start(['serve', ...flags, '--json', '--port', '0', '--http-port', '0'], { cwd });
-    await server.until(/\n/);
+    await server.until(/"grpcPort".*\n/);
     const { grpcPort } = JSON.parse(server.out) as { grpcPort: number };
     const scheme = certificates === undefined ? 'holdfast+plaintext' : 'holdfast';
     const url = `${scheme}://127.0.0.1:${grpcPort}`;

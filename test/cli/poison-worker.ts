@@ -66,7 +66,7 @@ export async function site(): Promise<Site> {
   const cwd = project({ 'worker.ts': poisonWorker });
   const argv = ['serve', '--plaintext', '--json', '--port', '0', '--http-port', '0'];
   const server = start(argv, { cwd });
-  await server.until(/\n/);
+  await server.until(/"grpcPort".*\n/);
   const { grpcPort } = JSON.parse(server.out) as { grpcPort: number };
   const url = `holdfast+plaintext://127.0.0.1:${grpcPort}`;
   const client = connect(url, { log: silent });

@@ -80,7 +80,7 @@ it.each(['tls', 'h2c'] as const)(
     };
     const argv = ['serve', '--json', '--store', 'memory:', ...anyPorts, '--metrics-port', '0', ...files];
     const server = start(argv, { cwd, env });
-    await server.until(/\n/);
+    await server.until(/"grpcPort".*\n/);
     const { albPort, metricsPort } = JSON.parse(server.out) as { albPort: number; metricsPort: number };
     await using raw = await rawSession(
       `127.0.0.1:${albPort}`,

@@ -31,7 +31,7 @@ interface Server extends Started {
 async function startServe(cwd: string, grpcPort = 0): Promise<Server> {
   const argv = ['serve', '--json', '--plaintext', '--port', String(grpcPort), '--http-port', '0'];
   const server = start(argv, { cwd });
-  await server.until(/\n/);
+  await server.until(/"grpcPort".*\n/);
   return Object.assign(server, JSON.parse(server.out) as { grpcPort: number });
 }
 

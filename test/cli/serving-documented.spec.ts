@@ -42,7 +42,7 @@ async function shell(cwd: string, script: string): Promise<string> {
 
 async function serve(cwd: string, ...argv: string[]): Promise<Started & Ports> {
   const server = start(['serve', '--json', '--port', '0', '--http-port', '0', ...argv], { cwd });
-  await server.until(/\n/);
+  await server.until(/"grpcPort".*\n/);
   return Object.assign(server, JSON.parse(server.out) as Ports);
 }
 

@@ -27,7 +27,7 @@ async function startServe(
   const server = start(['serve', '--json', '--port', '0', '--http-port', '0', ...files('server'), ...more], {
     cwd,
   });
-  await server.until(/\n/);
+  await server.until(/"grpcPort".*\n/);
   return Object.assign(server, JSON.parse(server.out) as { grpcPort: number });
 }
 

@@ -21,7 +21,7 @@ interface Server extends Started {
 
 async function startServer(cwd: string): Promise<Server> {
   const server = start(['serve', '--plaintext', '--json', '--port', '0', '--http-port', '0'], { cwd });
-  await server.until(/\n/);
+  await server.until(/"grpcPort".*\n/);
   const { grpcPort } = JSON.parse(server.out) as { grpcPort: number };
   const url = `holdfast+plaintext://127.0.0.1:${grpcPort}`;
   const client = connect(url, { log: silent });

@@ -118,7 +118,7 @@ async function asCommands(): Promise<Readonly<Record<'server' | 'worker' | 'cana
   const server = start(['serve', '--json', '--store', 'file:q.db', ...ports, ...certificates('server')], {
     cwd,
   });
-  await server.until(/\n/);
+  await server.until(/"grpcPort".*\n/);
   const serving = JSON.parse(server.out) as { grpcPort: number; metricsPort: number };
   const at = (name: string): string => join(cwd, 'c', name);
   const url = `holdfast://127.0.0.1:${serving.grpcPort}`;

@@ -125,7 +125,7 @@ describe('the export of metrics over OTLP', () => {
       cwd: project(),
       env,
     });
-    await server.until(/\n/);
+    await server.until(/"grpcPort".*\n/);
     await expect
       .poll(() => last('holdfast.sweep.lag')?.points.length, { timeout: 10_000 })
       .toBeGreaterThan(3);

@@ -277,7 +277,7 @@ export default defineWorker({ handlers: [handle(job, (_input, { log }) => {
       cwd,
       env,
     });
-    await server.until(/\n/);
+    await server.until(/"grpcPort".*\n/);
     const { grpcPort } = JSON.parse(server.out) as { grpcPort: number };
     const url = `holdfast+plaintext://127.0.0.1:${grpcPort}`;
     const working = startCommand(['worker', 'worker.ts', '--json', '--url', url], { cwd, env });
@@ -320,7 +320,7 @@ export default defineWorker({ handlers: [handle(job, (_input, { log }) => {
     const ports = ['--port', '0', '--http-port', '0'];
     const argv = ['serve', '--json', '--plaintext', '--store', 'file:q.db', ...ports];
     const server = startCommand(argv, { cwd, env });
-    await server.until(/\n/);
+    await server.until(/"grpcPort".*\n/);
     rmSync(join(cwd, 'q.db'));
     expect(await server.exit).toBe(1);
     expect(receiver.logs.map(({ body }) => body)).toContain('the store failed; the server ends');

@@ -29,6 +29,8 @@ const allowed = words(
   'node shards seat nodes loop silentMs failures failed waiting sent actor freed signal after_ms tasks winner received_from',
   'paused onDead stalled_ms grace_ms left hidden_ms',
   'oldest traces examined waiting_is_lower_bound finished released unanswered still_running lost_spans lost_lines',
+  // A server that begins to serve.
+  'version grpc_port http_port store',
   // A connection. A peer is an address, an identity the name in a certificate, a header its name without its value.
   'peer listener identity header connections mostSockets file',
   // A store and the services of AWS.
