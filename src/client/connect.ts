@@ -31,8 +31,9 @@ export interface ConnectOptions {
   /** How long a failed call is retried while the server is unreachable or overloaded. Default: 30 s. */
   readonly retryFor?: Duration | undefined;
   /**
-   * The log of the client, of its workers, and of `context.log` in handlers; a pino logger fits. Default: JSON lines on
-   * standard error, from the level in the environment variable HOLDFAST_LOG, otherwise from `info`.
+   * The log of the client, of its workers, and of `context.log` in handlers; a pino logger fits. Default: lines on
+   * standard error, text on a terminal and otherwise JSON (or as HOLDFAST_LOG_FORMAT says), from the level in the environment
+   * variable HOLDFAST_LOG, otherwise from `info`.
    */
   readonly log?: Logger | undefined;
 }

@@ -1,8 +1,10 @@
+import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
 import { HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { boundedFields, plainCopy } from '../core/plain-copy.ts';
 import { errorText, isInstance, readProperty } from '../core/untrusted.ts';
+import { logText } from './log-text.ts';
 
 let shared: Logger | undefined;
 /** Gets each line of the default log as JSON, if something in this process reads the lines too. */
@@ -34,25 +36,37 @@ function wholeError(err: Error): unknown {
   }
 }
 
-const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const forms = ['json', 'text'] as const;
+type LogForm = (typeof forms)[number];
 
-function levelOf(name: string): string {
-  if (levels.includes(name)) return name;
-  const message = `The environment variable HOLDFAST_LOG is '${name.slice(0, 64)}', which is no level of the log.`;
+/** Returns a setting that is one of some words. */
+function oneOf<T extends string>(variable: string, what: string, words: readonly T[], byDefault: T): T {
+  const value = process.env[variable] || byDefault;
+  const found = words.find((word) => word === value);
+  if (found !== undefined) return found;
+  const message = `The environment variable ${variable} is '${value.slice(0, 64)}', which is no ${what} of the log.`;
   throw new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', message, {
-    help: `Use one of ${levels.join(', ')}.`,
+    help: `Use one of ${words.join(', ')}.`,
   });
 }
 
 /**
- * Returns the default log: JSON lines on standard error, at the level of HOLDFAST_LOG (default `info`).
+ * Returns the default log, which writes on standard error: text for people if it is a terminal, otherwise JSON lines, unless
+ * HOLDFAST_LOG_FORMAT names one of both. HOLDFAST_LOG is its level (default `info`).
  *
- * @throws HoldfastError BAD_FIELD if HOLDFAST_LOG is no level.
+ * @throws HoldfastError BAD_FIELD if one of these variables has a value that means nothing.
  */
 export function defaultLog(): Logger {
-  shared ??= pino(
+  if (shared !== undefined) return shared;
+  const form: LogForm = oneOf('HOLDFAST_LOG_FORMAT', 'format', forms, isatty(2) ? 'text' : 'json');
+  const streamWrite = (line: string): string => {
+    reader?.(line);
+    return form === 'text' ? logText(line) : line;
+  };
+  shared = pino(
     {
-      level: levelOf(process.env.HOLDFAST_LOG || 'info'),
+      level: oneOf('HOLDFAST_LOG', 'level', levels, 'info'),
       serializers: { err: serializeError },
       formatters: { log: boundedFields },
       hooks: { streamWrite },
@@ -60,11 +74,6 @@ export function defaultLog(): Logger {
     pino.destination({ dest: 2, sync: true }),
   );
   return shared;
-}
-
-function streamWrite(line: string): string {
-  reader?.(line);
-  return line;
 }
 
 /**
