@@ -229,7 +229,7 @@ async function decideSweepLag(at: Investigation): Promise<Named> {
 async function decideNoSeries(at: Investigation): Promise<Named> {
   const slots = await at.ask(noSeries, 'Is the API there?');
   const down = await at.ask(noSeries, 'What can Prometheus not read?');
-  const isBad = totalOf(slots.samples) > 0 && totalOf(slots.samples, { result: 'good' }) === 0;
+  const isBad = slots.samples.length > 0 && totalOf(slots.samples, { result: 'good' }) === 0;
   if (!isBad || !down.samples.some(isServer)) return 'unknown';
   const named = await decideNoServer(at, noSeries, 'What did the servers say last?');
   return named === 'none' ? 'unknown' : named;
