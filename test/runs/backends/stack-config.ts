@@ -1,4 +1,5 @@
 /** The configurations of the back ends, as values: a collector that is Jaeger, and Prometheus. */
+import { collectorConfig } from '../../observability/stack-files.ts';
 
 export interface StackPorts {
   /** The collector: OTLP over HTTP and over gRPC. */
@@ -17,22 +18,17 @@ export interface StackPorts {
 /** The time for which the collector waits for the spans of a trace before it decides whether to keep it. */
 export const decisionWaitMs = 2_000;
 
-/**
- * Returns the rules by which the collector keeps a trace: one with an error, a slow one, that of a task's death, and that of a
- * later attempt, whose submission failed in another trace. Of the rest it keeps a share.
- */
-function samplingPolicies(keptPercent: number): readonly object[] {
-  return [
-    { name: 'errors', type: 'status_code', status_code: { status_codes: ['ERROR'] } },
-    { name: 'slow', type: 'latency', latency: { threshold_ms: 1_000 } },
-    { name: 'dead', type: 'string_attribute', string_attribute: { key: 'holdfast.state', values: ['dead'] } },
-    {
-      name: 'retries',
-      type: 'numeric_attribute',
-      numeric_attribute: { key: 'holdfast.attempt', min_value: 2, max_value: 1_000_000 },
-    },
-    { name: 'rest', type: 'probabilistic', probabilistic: { sampling_percentage: keptPercent } },
-  ];
+interface SamplingPolicy {
+  readonly name: string;
+  readonly [setting: string]: unknown;
+}
+
+/** Returns the shipped rules by which the collector keeps a trace, with another share of the traces that no rule names. */
+function samplingPolicies(keptPercent: number): readonly SamplingPolicy[] {
+  const shipped: readonly SamplingPolicy[] =
+    collectorConfig('jaeger-victorialogs').processors.tail_sampling.policies;
+  const rest = { probabilistic: { sampling_percentage: keptPercent } };
+  return shipped.map((policy) => (policy.name === 'rest' ? { ...policy, ...rest } : policy));
 }
 
 /** The span attributes that become labels of the metrics that the collector makes of spans. */
