@@ -277,7 +277,7 @@ export default defineWorker({ handlers: [handle(job, (_input, { log }) => {
       cwd,
       env,
     });
-    await server.until(/\n/);
+    await server.until(/grpcPort.*\n/);
     const { grpcPort } = JSON.parse(server.out) as { grpcPort: number };
     const url = `holdfast+plaintext://127.0.0.1:${grpcPort}`;
     const working = startCommand(['worker', 'worker.ts', '--json', '--url', url], { cwd, env });

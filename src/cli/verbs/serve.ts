@@ -98,17 +98,17 @@ export function addServe(program: Command, globals: Globals): void {
       });
       const { grpcPort, httpPort } = serving.listening;
       const store = shared === undefined ? storePath(options.store) : `table ${shared.table}`;
-      // The first line of a server, by which an operator knows that its log arrives where he looks for it.
-      log.info(
-        { version: packageVersion(), grpc_port: grpcPort, http_port: httpPort, store },
-        'the server serves',
-      );
       // A caller may send the signal as soon as it has read the line.
       const stopped = untilStopped();
       globals().output.result(
         { grpcPort, httpPort, metricsPort: metrics?.port, pid: process.pid, store },
         () =>
           `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}\nstore: ${store}${metricsText(metrics, options)}`,
+      );
+      // The first line of a server, by which an operator knows that its log arrives where he looks for it.
+      log.info(
+        { version: packageVersion(), grpc_port: grpcPort, http_port: httpPort, store },
+        'the server serves',
       );
       const keepAlive = setInterval(() => {}, 60_000);
       const signal = await stopped;
