@@ -104,11 +104,6 @@ export function addServe(program: Command, globals: Globals): void {
       });
       const { grpcPort, httpPort, albPort } = serving.listening;
       const store = shared === undefined ? storePath(options.store) : `table ${shared.table}`;
-      // The first line of a server, by which an operator knows that its log arrives where he looks for it.
-      log.info(
-        { version: packageVersion(), grpc_port: grpcPort, http_port: httpPort, store },
-        'the server serves',
-      );
       const albText = albPort === undefined ? '' : `, gRPC for a load balancer on ${host}:${albPort}`;
       // A caller may send the signal as soon as it has read the line.
       const stopped = untilStopped();
@@ -116,6 +111,11 @@ export function addServe(program: Command, globals: Globals): void {
         { grpcPort, httpPort, albPort, metricsPort: metrics?.port, pid: process.pid, store },
         () =>
           `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}${albText}\nstore: ${store}${metricsText(metrics, options)}`,
+      );
+      // The first line of a server, by which an operator knows that its log arrives where he looks for it.
+      log.info(
+        { version: packageVersion(), grpc_port: grpcPort, http_port: httpPort, store },
+        'the server serves',
       );
       const keepAlive = setInterval(() => {}, 60_000);
       const signal = await stopped;
