@@ -131,6 +131,7 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
       };
       await within(clock, limitMs, finish());
       over.abort();
+      context.cutReleases.stopped();
     },
     async stop() {
       const stopped = Promise.all(loops.map((one) => one.stop()));

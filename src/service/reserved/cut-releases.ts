@@ -16,10 +16,18 @@ export class CutReleases {
     return () => this.#waiting.delete(release);
   }
 
-  /** Makes the releases that wait, and all later ones at once. */
+  /** Makes the releases that wait, and those of streams that are cut until `stopped` is called at once. */
   stop(): void {
     this.#isStopping = true;
     for (const release of this.#waiting) release();
     this.#waiting.clear();
+  }
+
+  /**
+   * Called before the node itself ends the streams that are left: their workers may be slow and receive the assignments
+   * later, and then they renew the leases elsewhere.
+   */
+  stopped(): void {
+    this.#isStopping = false;
   }
 }

@@ -1,7 +1,7 @@
 import type { TaskId } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
 import type { LiveSession } from '../session/sessions.ts';
-import { releaseAfterCut, releaseAfterDrain, releaseAfterSuddenCut } from './release-reserved.ts';
+import { releaseAfterDrain, releaseAfterSuddenCut } from './release-reserved.ts';
 
 /**
  * Passes on the tasks that a closed stream has given to its worker and that have not begun: to the worker's next session
@@ -27,5 +27,6 @@ export function passOnReserved(
   releaseAfterDrain(context, received);
   context.rebalance.begin();
   const notReceived = left.filter(({ snapshot }) => unacknowledged.has(snapshot.id));
-  releaseAfterCut(context, notReceived, unacknowledged);
+  // A stream may be cut just after its drain has begun.
+  releaseAfterSuddenCut(context, notReceived, unacknowledged);
 }

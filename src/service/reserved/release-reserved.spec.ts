@@ -80,6 +80,25 @@ describe('a node that stops within the 2 s after a cut', () => {
     },
   );
 
+  it('releases at once a task of a stream that is cut just after its drain has begun', async () => {
+    const { state, session, clock, cutReleases } = await assignOne({ isAcknowledged: false });
+    session.drain();
+    cutReleases.stop();
+    session.close();
+    await clock.settle();
+    expect(await state()).not.toBe('running');
+  });
+
+  it('leaves a task to its lease if the node itself ends the stream of a slow worker', async () => {
+    const { state, session, clock, cutReleases } = await assignOne({ isAcknowledged: false });
+    session.drain();
+    cutReleases.stop();
+    cutReleases.stopped();
+    session.close();
+    await clock.settle();
+    expect(await state()).toBe('running');
+  });
+
   it.each([
     ['that the worker has received, and gives back itself', { isAcknowledged: true }],
     [

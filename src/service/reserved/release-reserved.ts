@@ -44,7 +44,7 @@ async function unassign(context: ServiceContext, lease: HeldLease, countsAsRelea
  * then: a worker that comes back names the attempts that it has begun, and releases the other tasks itself. The releases
  * of `unacknowledged` assignments count towards the limit after which releases back off.
  */
-export function releaseAfterCut(
+function releaseAfterCut(
   context: ServiceContext,
   leases: readonly HeldLease[],
   unacknowledged: ReadonlySet<TaskId>,
@@ -55,7 +55,7 @@ export function releaseAfterCut(
 }
 
 /**
- * Does the same for a stream that was cut without a drain, and releases unacknowledged assignments as soon as this node
+ * Does the same, and releases unacknowledged assignments as soon as this node
  * stops: their worker knows nothing of them. A task that may begin only once is left to its lease, since its worker may have
  * begun it while the cut lost the report.
  */
