@@ -133,9 +133,10 @@ describe.each(storeNames)('the configuration of the Collector with %s', (stores)
     expect(limit_mib).toBeLessThan(Number.parseInt(compose.services.collector.mem_limit, 10));
   });
 
-  it('keeps traces that failed, died, were slow or waited, and makes exemplars of kept traces alone', () => {
+  it('keeps traces that failed, were tried again, died, were slow or waited, and makes exemplars of kept traces alone', () => {
     const { policies } = config.processors.tail_sampling;
-    expect(policies.map(({ name }: Yaml) => name)).toEqual(['errors', 'dead', 'slow', 'late', 'rest']);
+    const names = policies.map(({ name }: Yaml) => name);
+    expect(names).toEqual(['errors', 'dead', 'slow', 'late', 'retries', 'rest']);
     const { processors, exporters } = config.service.pipelines.traces;
     expect(processors).toContain('tail_sampling');
     expect(exporters).toContain('spanmetrics');
