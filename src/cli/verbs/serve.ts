@@ -14,6 +14,7 @@ import {
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import {
+  emfOption,
   metricsHostOption,
   metricsPortOption,
   metricsTenantsOption,
@@ -52,6 +53,7 @@ export function addServe(program: Command, globals: Globals): void {
     .option('--plaintext', 'no TLS at all; only on a loopback address')
     .addOption(metricsPortOption())
     .addOption(metricsHostOption())
+    .addOption(emfOption())
     .addOption(metricsTenantsOption())
     .action(async (options, command) => {
       const isTyped = (flag: string): boolean =>
