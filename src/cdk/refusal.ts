@@ -1,4 +1,4 @@
-import { type Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { HoldfastError } from '../core/errors.ts';
 
 /** Returns the error for properties of a construct that make no sense, or none together. Synthesis ends with it. */

@@ -1,8 +1,10 @@
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type * as logs from 'aws-cdk-lib/aws-logs';
 import type * as ssm from 'aws-cdk-lib/aws-ssm';
+import type { Construct } from 'constructs';
 import type { HoldfastNetwork } from '../network/network.ts';
 import { refusal } from '../refusal.ts';
-import type { HoldfastTask } from './task.ts';
 
 /** A collector of OpenTelemetry beside each task, which listens on localhost:4318. */
 export interface HoldfastCollectorProps {
@@ -27,8 +29,16 @@ export interface HoldfastTelemetryProps {
   readonly collector?: HoldfastCollectorProps;
 }
 
+/** The parts of a task to which telemetry is added. */
+interface TelemetryTask extends Construct {
+  readonly definition: ecs.FargateTaskDefinition;
+  readonly container: ecs.ContainerDefinition;
+  readonly securityGroup: ec2.SecurityGroup;
+  readonly logGroup: logs.LogGroup;
+}
+
 export function addTelemetry(
-  task: HoldfastTask,
+  task: TelemetryTask,
   telemetry: HoldfastTelemetryProps | undefined,
   network: HoldfastNetwork,
 ): void {
@@ -40,7 +50,11 @@ export function addTelemetry(
   }
   const endpoint = otlpEndpoint ?? 'http://127.0.0.1:4318';
   if (!URL.canParse(endpoint) || !/^https?:/.test(endpoint))
-    throw refusal(task, `otlpEndpoint is '${endpoint}'.`, 'Give a URL, such as http://collector.internal:4318.');
+    throw refusal(
+      task,
+      `otlpEndpoint is '${endpoint}'.`,
+      'Give a URL, such as http://collector.internal:4318.',
+    );
   task.container.addEnvironment('OTEL_EXPORTER_OTLP_ENDPOINT', endpoint);
   if (collector === undefined) return;
   const { image, config, memoryMiB = 128, service, actions = [] } = collector;

@@ -29,7 +29,7 @@ export interface HoldfastCall {
  * actions and resources alone. So an endpoint that nothing calls does not exist, and is not paid.
  */
 export class HoldfastNetwork extends Construct {
-  readonly vpc: ec2.Vpc;
+  readonly vpc: ec2.IVpc;
   /** The subnets of the tasks: without a route to the internet. */
   readonly subnets: ec2.SubnetSelection = { subnetType: ec2.SubnetType.PRIVATE_ISOLATED };
   readonly #gateways = new Map<string, ec2.GatewayVpcEndpoint>();
@@ -74,7 +74,11 @@ export class HoldfastNetwork extends Construct {
     });
     if (service === 'dynamodb' || service === 's3') {
       this.#gateway(service).addToPolicy(statement);
-      from.connections.allowTo(ec2.Peer.anyIpv4(), ec2.Port.HTTPS, 'DynamoDB and S3 by gateway endpoints; no other route');
+      from.connections.allowTo(
+        ec2.Peer.anyIpv4(),
+        ec2.Port.HTTPS,
+        'DynamoDB and S3 by gateway endpoints; no other route',
+      );
       return;
     }
     const endpoint = this.#interface(service);

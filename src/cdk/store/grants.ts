@@ -18,7 +18,5 @@ export function grant(
   if (key === undefined) return;
   // SQS decrypts and makes data keys with the rights of its caller; DynamoDB uses a grant of the table's own.
   const actions = ['kms:Decrypt', 'kms:GenerateDataKey'];
-  role.grantPrincipal.addToPrincipalPolicy(
-    new iam.PolicyStatement({ actions, resources: [key.keyArn] }),
-  );
+  role.grantPrincipal.addToPrincipalPolicy(new iam.PolicyStatement({ actions, resources: [key.keyArn] }));
 }

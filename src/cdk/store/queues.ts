@@ -54,9 +54,11 @@ export function createQueues(scope: Construct, options: CreateQueuesOptions): Ho
   for (const { name, tenant = 'default', priorities: enabled } of queues) {
     for (const text of [name, tenant]) {
       const problem = isName(text);
-      if (problem !== undefined) throw refusal(scope, `the name '${text}' ${problem}.`, 'Write another name.');
+      if (problem !== undefined)
+        throw refusal(scope, `the name '${text}' ${problem}.`, 'Write another name.');
     }
-    for (const priority of enabled ?? []) oneOf(scope, `a priority of the queue '${name}'`, priority, priorities);
+    for (const priority of enabled ?? [])
+      oneOf(scope, `a priority of the queue '${name}'`, priority, priorities);
     if (enabled?.length === 0)
       throw refusal(scope, `the queue '${name}' has no priority.`, 'Leave priorities out for normal alone.');
   }

@@ -103,7 +103,11 @@ abstract class StoreBase extends Construct implements IHoldfastStore {
   #grant(role: iam.IGrantable, names: readonly PermissionName[], { queues }: HoldfastGrantProps): void {
     for (const name of queues ?? []) {
       if (!this.queues.some((queue) => queue.name === name))
-        throw refusal(this, `a grant names the queue '${name}', which the store does not have.`, 'Add it to queues.');
+        throw refusal(
+          this,
+          `a grant names the queue '${name}', which the store does not have.`,
+          'Add it to queues.',
+        );
     }
     const chosen = this.sqsQueues.filter(({ queue }) => queues?.includes(queue) ?? true);
     const arns: StoreArns = {
@@ -190,10 +194,12 @@ class ImportedStore extends StoreBase {
     });
     const arnOf = (name: string): string =>
       Stack.of(this).formatArn({ service: 'sqs', resource: name, arnFormat: ArnFormat.NO_RESOURCE_NAME });
-    this.sqsQueues = sqsQueuesFor(this.queuePrefix, this.queues).map(({ queue, priority, name, deadName }) => ({
-      ...{ queue: queue.queue, tenant: queue.tenant, priority, name, deadName },
-      ...{ arn: arnOf(name), deadArn: arnOf(deadName) },
-    }));
+    this.sqsQueues = sqsQueuesFor(this.queuePrefix, this.queues).map(
+      ({ queue, priority, name, deadName }) => ({
+        ...{ queue: queue.queue, tenant: queue.tenant, priority, name, deadName },
+        ...{ arn: arnOf(name), deadArn: arnOf(deadName) },
+      }),
+    );
   }
 }
 
@@ -205,7 +211,11 @@ function checkNames(scope: Construct, { tableName, queuePrefix, queues }: Holdfa
     throw refusal(scope, 'a name is known at deployment only.', help);
   }
   if (!/^[A-Za-z0-9._-]{3,255}$/.test(tableName))
-    throw refusal(scope, `'${tableName}' is not a name of a table.`, 'Write 3 to 255 letters, digits, dots, _ or -.');
+    throw refusal(
+      scope,
+      `'${tableName}' is not a name of a table.`,
+      'Write 3 to 255 letters, digits, dots, _ or -.',
+    );
   const fault = prefixFault(prefix);
   if (fault !== undefined) {
     const help = 'Give queuePrefix: 1 to 24 letters, digits, - and single _, the last character no _.';
@@ -214,7 +224,8 @@ function checkNames(scope: Construct, { tableName, queuePrefix, queues }: Holdfa
   if (queues.length === 0) throw refusal(scope, 'the store has no queue.', 'Name at least one in queues.');
   const names = queues.map(({ tenant = 'default', name }) => `${tenant}/${name}`);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw refusal(scope, `the queue ${twice} is named twice.`, 'Name each queue once.');
+  if (twice !== undefined)
+    throw refusal(scope, `the queue ${twice} is named twice.`, 'Name each queue once.');
 }
 
 function createTable(
