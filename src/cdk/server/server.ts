@@ -8,6 +8,7 @@ import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { timing } from '../../core/limits.ts';
 import { permissions } from '../../engines/aws/policies.ts';
+import { acknowledge } from '../acknowledge.ts';
 
 import { registerCommands, secretNames, serveCommand } from '../container/command-lines.ts';
 import {
@@ -134,6 +135,13 @@ export class HoldfastServer extends Construct implements ec2.IConnectable {
     const isShifted = strategy !== 'rolling';
     const made: Front =
       front === 'alb' ? albFront(this, common, isShifted) : nlbFront(this, common, isShifted);
+    if (isShifted) {
+      acknowledge(
+        this.service,
+        'IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers]',
+        'ECS shifts the traffic between target groups by its own role, and AWS keeps the policy of it.',
+      );
+    }
     this.connections = made.connections;
     this.loadBalancer = made.loadBalancer;
     this.url = `holdfast://${props.hostname}:${made.port}`;
