@@ -52,7 +52,11 @@ export class AppStack extends Stack {
   constructor(
     scope: Construct,
     id: string,
-    { stage, data, given }: { readonly stage: StageSettings; readonly data: DataStack; readonly given: Given },
+    {
+      stage,
+      data,
+      given,
+    }: { readonly stage: StageSettings; readonly data: DataStack; readonly given: Given },
     props: StackProps,
   ) {
     super(scope, id, props);

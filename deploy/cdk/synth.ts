@@ -3,9 +3,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type IConstruct } from 'constructs';
-import { AwsSolutionsChecks } from 'cdk-nag';
 import { Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import type { IConstruct } from 'constructs';
 import { initAuthority } from '../../src/certs/authority.ts';
 import { buildApp } from './build-app.ts';
 
@@ -23,7 +23,13 @@ export function justificationsIn(root: IConstruct): Justification[] {
   const all = root.node.findAll().flatMap(({ node }) =>
     node.metadata
       .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
-      .flatMap(({ data }) => Object.entries(data as Record<string, unknown>).map(([id, reason]) => ({ path: node.path, id, reason: String(reason) }))),
+      .flatMap(({ data }) =>
+        Object.entries(data as Record<string, unknown>).map(([id, reason]) => ({
+          path: node.path,
+          id,
+          reason: String(reason),
+        })),
+      ),
   );
   // The CDK acknowledges some of its own checks itself.
   return all.filter(({ id }) => id.includes('AwsSolutions-'));

@@ -1,4 +1,4 @@
-import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
@@ -41,7 +41,9 @@ export class HoldfastNetwork extends Construct {
     if (!Number.isInteger(zones) || zones < 2)
       throw refusal(this, `zones is ${zones}.`, 'Use two availability zones or more: one alone may fail.');
     this.vpc = new ec2.Vpc(this, 'Vpc', {
-      ...{ maxAzs: zones, natGateways: 0, ipAddresses: ec2.IpAddresses.cidr(cidr) },
+      // A stack that does not know its account would have two zones at most, whatever is wanted.
+      availabilityZones: Array.from({ length: zones }, (_, i) => Fn.select(i, Fn.getAzs())),
+      ...{ natGateways: 0, ipAddresses: ec2.IpAddresses.cidr(cidr) },
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
         { name: 'tasks', subnetType: ec2.SubnetType.PRIVATE_ISOLATED, cidrMask: 20 },

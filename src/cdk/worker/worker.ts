@@ -1,10 +1,9 @@
 import { Duration } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
-import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { permissions } from '../../engines/aws/policies.ts';
-import { acknowledge } from '../acknowledge.ts';
 import { clientEnvironment, workerCommand } from '../container/command-lines.ts';
 import {
   type HoldfastCertificateProps,
@@ -90,29 +89,11 @@ export class HoldfastWorker extends Construct implements ec2.IConnectable {
       store.grantWork(this.taskRole, { queues: props.queues });
       callsStore(network, store, this.task.securityGroup, permissions.run);
     }
-    this.#protect();
     scaleWorker(this.service, {
       ...{ metricsNamespace, cluster, queues: props.queues, minTasks, maxTasks },
       ...{ backlogPerWorker: props.backlogPerWorker ?? 100 },
       oldestReadySeconds: (props.oldestReady ?? Duration.minutes(1)).toSeconds(),
     });
-  }
-
-  /** Lets the worker keep its task from being stopped by scaling and deployments while it works. */
-  #protect(): void {
-    const { clusterArn } = this.service.cluster;
-    this.task.definition.taskRole.addToPrincipalPolicy(
-      new iam.PolicyStatement({
-        actions: ['ecs:UpdateTaskProtection'],
-        resources: ['*'],
-        conditions: { ArnEquals: { 'ecs:cluster': clusterArn } },
-      }),
-    );
-    acknowledge(
-      this.task.definition,
-      'IAM5[Resource::*]',
-      'The id of a task is not known before it runs; the condition limits the action to tasks of this cluster.',
-    );
   }
 }
 
