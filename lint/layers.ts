@@ -7,7 +7,7 @@ export interface Layer {
   readonly folder: string;
   /**
    * The other layers that this layer may import; a path names one part of a layer. `all` means every layer but
-   * `testing` and the layers above this one.
+   * `testing`, `cdk` and the layers above this one.
    */
   readonly may: readonly string[] | 'all';
   /** The message of the lint error for an import that is not allowed. */
@@ -68,17 +68,32 @@ export const layers: readonly Layer[] = [
     message: 'tls may import core, ports/clock.ts and ports/log.ts only.',
   },
   { folder: 'certs', may: ['core', 'tls'], message: 'certs may import core and tls only.' },
-  { folder: 'cli', may: 'all', message: 'cli may import everything but testing.' },
+  {
+    folder: 'cdk',
+    may: [
+      'core',
+      'engines/aws/policies.ts',
+      'engines/aws/broker/sqs/definition.ts',
+      'engines/aws/table/schema/definition.ts',
+      'telemetry/metrics/emf/names.ts',
+    ],
+    message:
+      'cdk may import core, the definitions and policies of engines/aws, and the names of the EMF metrics only.',
+  },
+  { folder: 'cli', may: 'all', message: 'cli may import everything but testing and cdk.' },
   {
     folder: 'node',
     may: 'all',
-    message: 'node, the composition root, may import everything but testing and cli.',
+    message: 'node, the composition root, may import everything but testing, cdk and cli.',
   },
-  { folder: 'testing', may: 'all', message: 'testing may import everything but cli and node.' },
+  { folder: 'testing', may: 'all', message: 'testing may import everything but cdk, cli and node.' },
 ];
 
-/** The layer that only tests may import; `may: 'all'` does not include this layer. */
-const forTestsOnly = 'testing';
+/**
+ * The layers that no other layer may import, not even by `may: 'all'`: `testing` is for tests, and `cdk` needs packages that
+ * a user of the SDK or the server does not install.
+ */
+const forNobody: ReadonlySet<string> = new Set(['testing', 'cdk']);
 
 /** The layers above each layer. A layer with `may: 'all'` may not import the layers above it. */
 const above: Readonly<Record<string, readonly string[]>> = { node: ['cli'], testing: ['cli', 'node'] };
@@ -89,7 +104,7 @@ export function mayImport(from: string, to: string): boolean {
   const target = layerOf(to);
   if (layer === undefined || layer === target) return true;
   if (target === undefined) return false;
-  if (target.folder === forTestsOnly) return false;
+  if (forNobody.has(target.folder)) return false;
   if (layer.may === 'all') return !above[layer.folder]?.includes(target.folder);
   return layer.may.some((allowed) => to === allowed || to.startsWith(`${allowed}/`));
 }

@@ -35,6 +35,9 @@ It needs two packages that Holdfast does not install by itself:
 totals since the start of the process, so that a collector that was down has missed nothing but its time. A collector that is down, hangs
 or answers with an error has at most one request at a time, delays no task and costs one line of the log a minute.
 
+**On CloudWatch** without a collector: \`--emf <namespace>\` writes some of them as lines of EMF
+([deployment](deployment.md#metrics-without-a-collector)).
+
 - **Labels.** \`queue\`, \`type\` and the other names have at most ${mostNames} values each in a process; every further one counts as
   \`_other\`. A metric has at most 2,000 series. Ids, keys, names of workers and texts of errors are never labels. \`tenant\` is a label of
   the tenants that \`--metrics-tenants a,b\` (HOLDFAST_METRICS_TENANTS) names; all others share the series without it.

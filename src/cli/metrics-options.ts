@@ -2,12 +2,14 @@
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { name } from '../core/rules.ts';
 import type { ProcessMetrics } from '../node/metrics/start-metrics.ts';
+import { namespaceRule } from '../telemetry/metrics/emf/names.ts';
 import { port } from './text/numbers.ts';
 
 export interface MetricsFlags {
   readonly metricsPort?: number | undefined;
   readonly metricsHost: string;
   readonly metricsTenants?: readonly string[] | undefined;
+  readonly emf?: string | undefined;
 }
 
 export const metricsPortOption = () =>
@@ -24,6 +26,21 @@ export const metricsTenantsOption = () =>
   new Option('--metrics-tenants <names>', 'the tenants, separated by commas, that metrics show by name')
     .env('HOLDFAST_METRICS_TENANTS')
     .argParser(tenantNames);
+
+export const emfOption = () =>
+  new Option(
+    '--emf <namespace>',
+    'write the metrics for CloudWatch to standard output once a minute, as lines of EMF in this namespace',
+  )
+    .env('HOLDFAST_EMF')
+    .argParser(namespaceOf);
+
+function namespaceOf(text: string): string {
+  if (namespaceRule.test(text)) return text;
+  throw new InvalidArgumentError(
+    'Write 1 to 255 letters, digits, or . - _ / # : for a namespace of CloudWatch.',
+  );
+}
 
 /** How many tenants may have series of their own: each has as many as all others together. */
 const mostTenants = 50;

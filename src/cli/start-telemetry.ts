@@ -72,12 +72,14 @@ async function startMetrics(
   named: Readonly<Record<string, string>>,
 ): Promise<ProcessMetrics | undefined> {
   if (flags === undefined) return undefined;
-  const { metricsPort, metricsHost, metricsTenants: tenants } = flags;
+  const { metricsPort, metricsHost, metricsTenants: tenants, emf: namespace } = flags;
   const { otlpSettings } = await import('../telemetry/metrics/otlp/otlp-settings.ts');
   const settings = otlpSettings(process.env);
-  if (metricsPort === undefined && settings === undefined) return undefined;
+  if (metricsPort === undefined && settings === undefined && namespace === undefined) return undefined;
   const { startMetrics: start } = await import('../node/metrics/start-metrics.ts');
   const listen = metricsPort === undefined ? undefined : { host: metricsHost, port: metricsPort };
   const otlp = settings === undefined ? undefined : { ...settings, process: named };
-  return start({ clock, log, listen, otlp, tenants });
+  const write = (line: string): void => void process.stdout.write(line);
+  const emf = namespace === undefined ? undefined : { namespace, write };
+  return start({ clock, log, listen, otlp, emf, tenants });
 }

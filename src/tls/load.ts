@@ -1,9 +1,9 @@
 /** Reads and checks the certificate files of a server or a client, before they are used. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { HoldfastError } from '../core/errors.ts';
+import { readSource } from './read-source.ts';
 
-/** The paths of a certificate's PEM files. */
+/** The paths of a certificate's PEM files. `env:NAME` is the environment variable that has the content. */
 export interface CertificateFiles {
   /** The file of the authorities that may have issued the other side's certificate. */
   readonly ca: string;
@@ -81,7 +81,7 @@ export function loadAuthorities(file: string, nowMs: number): Buffer {
 
 function readPem(file: string, what: string): Buffer {
   try {
-    return readFileSync(file);
+    return readSource(file);
   } catch (thrown) {
     const code = (thrown as NodeJS.ErrnoException).code;
     const why = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;

@@ -1,12 +1,14 @@
 /**
- * Compares the IAM policies in docs/aws.md with the table on that page, with the AWS commands in the sources, and with
- * the requests of `aws init`.
+ * Compares the permissions of src/engines/aws/policies.ts with the policies and the table in docs/aws.md, with the AWS
+ * commands in the sources, and with the requests of `aws init`.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueUrlCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { expect, onTestFinished, test } from 'vitest';
+import { withPolicies } from '../../scripts/policies-docs.ts';
 import { prefixFault, sqsQueuesOf, tableClient } from '../../src/engines/aws/index.ts';
+import { type Permissions, permissions } from '../../src/engines/aws/policies.ts';
 import { holdfast } from '../cli/command-server.ts';
 import { clientOf, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
@@ -26,13 +28,12 @@ const policies = [...page.matchAll(/```json\n([\s\S]*?)```/g)].map(
   ([, text = '']) =>
     JSON.parse(text) as { readonly Version: string; readonly Statement: readonly Statement[] },
 );
-const [running, operating] = policies;
 
 const sorted = (names: Iterable<string>): string[] => [...new Set(names)].sort();
 
 /** Returns the actions of DynamoDB or SQS that an IAM policy allows. */
-function allowed(policy: typeof running, service: 'dynamodb' | 'sqs'): string[] {
-  const actions = policy?.Statement.flatMap(({ Action }) => Action) ?? [];
+function allowed(policy: (typeof policies)[number], service: 'dynamodb' | 'sqs'): string[] {
+  const actions = policy.Statement.flatMap(({ Action }) => Action);
   return sorted(
     actions.filter((name) => name.startsWith(`${service}:`)).map((name) => name.split(':')[1] ?? ''),
   );
@@ -49,31 +50,50 @@ function row(name: string): { readonly dynamodb: string[]; readonly sqs: string[
   return { dynamodb: namesIn(dynamodb), sqs: namesIn(sqs) };
 }
 
-test('the IAM policy for servers and workers allows exactly the actions in their row of the table in docs/aws.md', () => {
-  const { dynamodb, sqs } = row('`serve`, `worker --engine aws`');
-  expect(allowed(running, 'dynamodb')).toEqual(dynamodb);
-  expect(allowed(running, 'sqs')).toEqual(sqs);
+test('the IAM policies in docs/aws.md are those of the source', () => {
+  expect(withPolicies(page)).toBe(page);
 });
 
-test('the IAM policy for operators allows exactly the actions that docs/aws.md lists for aws init, dlq drain and queues redispatch', () => {
-  const rows = [row('`aws init`'), row('`dlq drain`'), row('`queues redispatch`')];
-  expect(allowed(operating, 'dynamodb')).toEqual(sorted(rows.flatMap(({ dynamodb }) => dynamodb)));
-  expect(allowed(operating, 'sqs')).toEqual(sorted(rows.flatMap(({ sqs }) => sqs)));
+test('each row of the table in docs/aws.md has the actions of its command in the source', () => {
+  const rows = [
+    ['`serve`, `worker --engine aws`', permissions.run],
+    ['`dlq drain`', permissions.drain],
+    ['`queues redispatch`', permissions.redispatch],
+    ['`aws init`', permissions.init],
+  ] as const;
+  for (const [name, { table, indexes, queues, deadQueues }] of rows) {
+    expect(row(name), name).toEqual({
+      dynamodb: sorted([...table, ...indexes]),
+      sqs: sorted([...queues, ...deadQueues]),
+    });
+  }
+});
+
+test('a program that only submits or reads has no permission that a server lacks', () => {
+  const { run, submit, read, init, register } = permissions;
+  const isWithin = (part: Permissions, whole: Permissions) =>
+    (['table', 'indexes', 'queues', 'deadQueues'] as const).every((kind) =>
+      part[kind].every((action) => whole[kind].includes(action)),
+    );
+  expect(isWithin(submit, run)).toBe(true);
+  expect(isWithin(read, submit)).toBe(true);
+  expect(isWithin(register, init)).toBe(true);
+  expect(submit.queues).not.toContain('ReceiveMessage');
 });
 
 test('the IAM policies name the table, its indexes and the SQS queues with the prefix', () => {
   expect(policies).toHaveLength(2);
   for (const { Version, Statement } of policies) {
     expect(Version).toBe('2012-10-17');
-    expect(Statement.map(({ Effect }) => Effect)).toEqual(['Allow', 'Allow']);
+    expect(Statement.map(({ Effect }) => Effect)).toEqual(['Allow', 'Allow', 'Allow']);
     const table = 'arn:aws:dynamodb:eu-central-1:123456789012:table/jobs';
-    expect(Statement[0]?.Resource).toEqual([table, `${table}/index/*`]);
-    expect(Statement[1]?.Resource).toBe('arn:aws:sqs:eu-central-1:123456789012:jobs__*');
+    const queues = 'arn:aws:sqs:eu-central-1:123456789012:jobs__*';
+    expect(Statement.map(({ Resource }) => Resource)).toEqual([[table], [`${table}/index/*`], [queues]]);
   }
 });
 
 test('the IAM policies for `jobs` reach the SQS queues of the installation `jobs`, and none of an installation with a similar prefix', () => {
-  const reached = policies.map(({ Statement }) => String(Statement[1]?.Resource).replace(/^.*:/, ''));
+  const reached = policies.map(({ Statement }) => String(Statement[2]?.Resource).replace(/^.*:/, ''));
   const reaches = (name: string) =>
     reached.map((pattern) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(name));
   const queue = { tenant: 'acme', queue: 'mail' };

@@ -4,7 +4,7 @@ import { canaryQueue, slotMs as objectiveSlotMs } from '../../core/objectives/ob
 import { serverTarget } from '../connect.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';
+import { emfOption, metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';
 import { endWithin, untilStopped } from '../stop.ts';
 import { parseDuration } from '../text/durations.ts';
 
@@ -30,6 +30,7 @@ export function addCanary(program: Command, globals: Globals): void {
     )
     .addOption(metricsPortOption())
     .addOption(metricsHostOption())
+    .addOption(emfOption())
     .action(async ({ queue, slot: slotMs, ...flags }) => {
       const { url, output } = globals();
       serverTarget({ url });
@@ -44,7 +45,7 @@ export function addCanary(program: Command, globals: Globals): void {
       );
       if (canary.metrics === undefined)
         output.note(
-          'Without --metrics-port only bad slots are logged, and Prometheus cannot read the counts.',
+          'Without --metrics-port or --emf only bad slots are logged, and nothing can read the counts.',
         );
       await stopped;
       process.exitCode = exitCodes.ok;

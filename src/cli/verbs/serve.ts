@@ -16,6 +16,7 @@ import {
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import {
+  emfOption,
   metricsHostOption,
   metricsPortOption,
   metricsTenantsOption,
@@ -57,6 +58,7 @@ export function addServe(program: Command, globals: Globals): void {
     .addOption(albProtocolOption())
     .addOption(metricsPortOption())
     .addOption(metricsHostOption())
+    .addOption(emfOption())
     .addOption(metricsTenantsOption())
     .action(async (options, command) => {
       const isTyped = (flag: string): boolean =>

@@ -19,7 +19,7 @@ import {
 } from '../aws/options.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';
+import { emfOption, metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';
 import { findModule } from '../module/find.ts';
 import { loadWorker } from '../module/load.ts';
 import { startTelemetry } from '../start-telemetry.ts';
@@ -46,6 +46,7 @@ export function addWorker(program: Command, globals: Globals): void {
     .addOption(drainOption())
     .addOption(metricsPortOption())
     .addOption(metricsHostOption())
+    .addOption(emfOption())
     .action(async (module, options, command) => {
       const { url, output } = globals();
       const shared = selectedAwsStore(options, (flag) => {

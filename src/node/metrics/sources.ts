@@ -1,11 +1,12 @@
 /** The gauges that only the composition root can read: the files of the store and the certificates. */
 import type { X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { GaugeSource } from '../../ports/metrics.ts';
 import type { HeaderRefusals } from '../../rpc/server/listener.ts';
 import { certificatesOf } from '../../tls/load.ts';
+import { readSource } from '../../tls/read-source.ts';
 import type { OpenedStore } from '../open/opened.ts';
 
 const certificatesEveryMs = 10_000;
@@ -79,10 +80,10 @@ export function certificateExpiry(
     async read(gauges) {
       const left = (certificate: X509Certificate): number =>
         (certificate.validToDate.getTime() - clock.now()) / 1_000;
-      const authorities = certificatesOf(await readFile(ca), ca);
+      const authorities = certificatesOf(readSource(ca), ca);
       gauges.set('holdfast.certificate.expiry', { role: 'authority' }, Math.min(...authorities.map(left)));
       if (cert === undefined) return;
-      const [own] = certificatesOf(await readFile(cert), cert);
+      const [own] = certificatesOf(readSource(cert), cert);
       if (own !== undefined) gauges.set('holdfast.certificate.expiry', { role }, left(own));
     },
   };

@@ -6,6 +6,7 @@ import type { Engine } from '../../ports/engine.ts';
 import type { Log } from '../../ports/log.ts';
 import type { GaugeSource, NodeMetrics, RequestObserver, WorkerMetrics } from '../../ports/metrics.ts';
 import { type MetricsListener, openMetricsListener } from '../../rpc/server/metrics-listener.ts';
+import type { EmfOptions, EmfWriter } from '../../telemetry/metrics/emf/write-emf.ts';
 import { contentType, prometheusText } from '../../telemetry/metrics/exposition.ts';
 import { NodeCounters } from '../../telemetry/metrics/node-counters.ts';
 import type { ExportOptions, MetricsExport } from '../../telemetry/metrics/otlp/export-metrics.ts';
@@ -21,6 +22,8 @@ export interface MetricsOptions {
   readonly listen?: { readonly host: string; readonly port: number } | undefined;
   /** The tenants whose series have the label `tenant`. Default: none. */
   readonly tenants?: readonly string[] | undefined;
+  /** Where the metrics for CloudWatch are written, as lines of EMF. Default: nowhere. */
+  readonly emf?: Pick<EmfOptions, 'namespace' | 'write'> | undefined;
   /** The collector to which the metrics are sent. Default: none. */
   readonly otlp?: (OtlpSettings & Pick<ExportOptions, 'process'>) | undefined;
   readonly clock: Clock;
@@ -40,13 +43,13 @@ export interface ProcessMetrics {
   /** Returns an engine whose writes are measured. */
   measured(engine: Engine, name: string): Engine;
   addSource(source: GaugeSource): void;
-  /** Sends the metrics a last time if they are exported, for at most `limitMs`, and closes the listener. */
+  /** Sends or writes the metrics a last time if they are exported, for at most `limitMs`, and closes the listener. */
   stop(limitMs: number): Promise<void>;
 }
 
 /** @throws HoldfastError PORT_IN_USE or BAD_CONFIGURATION if the port cannot be opened. */
 export async function startMetrics(options: MetricsOptions): Promise<ProcessMetrics> {
-  const { clock, log, tenants, listen, otlp } = options;
+  const { clock, log, tenants, listen, otlp, emf } = options;
   const registry = new Registry({ clock, log, tenants, isExponential: otlp !== undefined });
   const ofProcess = processGauges();
   registry.addSource(ofProcess);
@@ -69,6 +72,11 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
     const { startExport } = await import('../../telemetry/metrics/otlp/export-metrics.ts');
     exporting = await startExport({ ...otlp, registry, clock, log });
   }
+  let emfWriter: EmfWriter | undefined;
+  if (emf !== undefined) {
+    const { writeEmf } = await import('../../telemetry/metrics/emf/write-emf.ts');
+    emfWriter = writeEmf({ ...emf, registry, clock, log });
+  }
   return {
     get node() {
       node ??= new NodeCounters(registry);
@@ -90,7 +98,7 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
     }),
     addSource: (source) => registry.addSource(source),
     async stop(limitMs) {
-      await exporting?.stop(limitMs);
+      await Promise.all([exporting?.stop(limitMs), emfWriter?.stop(limitMs)]);
       ofProcess.stop();
       await listener?.close();
     },

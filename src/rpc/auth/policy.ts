@@ -1,9 +1,9 @@
 /** Reads the policy file and authorizes peers by its rules. */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
 import { name } from '../../core/rules.ts';
 import type { Peer } from '../../tls/peer.ts';
+import { readSource } from '../../tls/read-source.ts';
 import type { Identity, Verb } from '../api/api.ts';
 
 export const verbs: readonly Verb[] = ['submit', 'work', 'read', 'admin'];
@@ -57,7 +57,7 @@ export const openPolicy: Policy = { authorize: ({ name: who }) => ({ ...everythi
 export function readPolicy(file: string): Policy {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(file, 'utf8'));
+    json = JSON.parse(readSource(file).toString('utf8'));
   } catch (thrown) {
     const why = thrown instanceof SyntaxError ? 'is not JSON' : 'cannot be read';
     throw badPolicy(`The policy file '${file}' ${why}: ${(thrown as Error).message}.`, thrown);

@@ -1,0 +1,16 @@
+import { App, type AppProps, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { AppStack, DataStack, type Given } from './stacks.ts';
+import { stages } from './stages.ts';
+
+/** Makes the app with the stacks of all stages, checked by cdk-nag at synthesis. */
+export function buildApp(given: Given, props: AppProps = {}): App {
+  const app = new App(props);
+  const region = (app.node.tryGetContext('region') as string | undefined) ?? 'eu-central-1';
+  for (const stage of stages) {
+    const data = new DataStack(app, `holdfast-${stage.name}-data`, stage, { env: { region } });
+    new AppStack(app, `holdfast-${stage.name}`, { stage, data, given }, { env: { region } });
+  }
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  return app;
+}

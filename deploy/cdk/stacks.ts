@@ -1,0 +1,88 @@
+import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import * as acm from 'aws-cdk-lib/aws-certificatemanager';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import * as ssm from 'aws-cdk-lib/aws-ssm';
+import type { Construct } from 'constructs';
+import {
+  HoldfastAlarms,
+  HoldfastCanary,
+  HoldfastNetwork,
+  HoldfastServer,
+  HoldfastStore,
+  HoldfastWorker,
+} from '../../src/cdk/index.ts';
+import type { StageSettings } from './stages.ts';
+
+/** The values that a deployment gives beside its stage. */
+export interface Given {
+  /** The ARN of the certificate of the load balancer's listener, in ACM. */
+  readonly listenerCertificateArn: string;
+  /** The file of the authorities whose clients are let in. */
+  readonly trustBundleFile: string;
+}
+
+/** The stateful part: table, queues and images. Its resources outlive it. */
+export class DataStack extends Stack {
+  readonly store: HoldfastStore;
+  readonly repository: ecr.Repository;
+  readonly tagParameterName: string;
+
+  constructor(scope: Construct, id: string, stage: StageSettings, props: StackProps) {
+    super(scope, id, props);
+    this.store = new HoldfastStore(this, 'Store', {
+      tableName: stage.tableName,
+      queues: [...stage.queues, 'holdfast-canary'].map((name) => ({ name })),
+      deletionProtection: stage.isProtected,
+    });
+    this.repository = new ecr.Repository(this, 'Images', {
+      ...{ imageTagMutability: ecr.TagMutability.IMMUTABLE, imageScanOnPush: true },
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    this.tagParameterName = `/holdfast/${stage.name}/image-tag`;
+    // A release writes the tag; CloudFormation does not set it back unless this text changes.
+    new ssm.StringParameter(this, 'ImageTag', {
+      ...{ parameterName: this.tagParameterName, stringValue: 'none' },
+    });
+  }
+}
+
+/** The stateless part: network, server, workers, canary and alarms. It can be deleted and made anew. */
+export class AppStack extends Stack {
+  constructor(
+    scope: Construct,
+    id: string,
+    {
+      stage,
+      data,
+      given,
+    }: { readonly stage: StageSettings; readonly data: DataStack; readonly given: Given },
+    props: StackProps,
+  ) {
+    super(scope, id, props);
+    const { front, deployment, servers, hostname } = stage;
+    const image = { repository: data.repository, tagParameterName: data.tagParameterName };
+    const secret = (name: string): secretsmanager.ISecret =>
+      secretsmanager.Secret.fromSecretNameV2(this, name, `holdfast/${stage.name}/${name}`);
+    const network = new HoldfastNetwork(this, 'Network', { zones: stage.zones });
+    const server = new HoldfastServer(this, 'Server', {
+      ...{ network, store: data.store, image, hostname, front, deployment, desiredCount: servers },
+      certificate: { secret: secret('server') },
+      policy: { secret: secret('policy') },
+      ...(front === 'alb' && {
+        listenerCertificates: [
+          acm.Certificate.fromCertificateArn(this, 'ListenerCertificate', given.listenerCertificateArn),
+        ],
+        trustBundleFile: given.trustBundleFile,
+      }),
+    });
+    new HoldfastWorker(this, 'Worker', {
+      ...{ image, module: 'worker.js', queues: [...stage.queues], spot: stage.spot },
+      ...{ store: data.store, network, cluster: server.cluster },
+    });
+    const canary = new HoldfastCanary(this, 'Canary', {
+      ...{ server, image, certificate: { secret: secret('canary') } },
+    });
+    new HoldfastAlarms(this, 'Alarms', { server, canary });
+  }
+}

@@ -1,0 +1,27 @@
+/** The stages that the app deploys. Edit them, or give values by the context: `-c trustBundle=certs/ca.crt`. */
+
+export interface StageSettings {
+  readonly name: 'dev' | 'prod';
+  readonly tableName: string;
+  readonly queues: readonly string[];
+  readonly zones: number;
+  readonly servers: number;
+  readonly front: 'alb' | 'nlb';
+  readonly deployment: 'rolling' | 'canary';
+  readonly isProtected: boolean;
+  readonly spot: boolean;
+  readonly hostname: string;
+}
+
+export const stages: readonly StageSettings[] = [
+  {
+    ...{ name: 'dev', tableName: 'holdfast-dev', queues: ['default'], zones: 2, servers: 1 },
+    ...{ front: 'nlb', deployment: 'rolling', isProtected: false, spot: true },
+    hostname: 'holdfast.dev.internal',
+  },
+  {
+    ...{ name: 'prod', tableName: 'holdfast-prod', queues: ['default'], zones: 3, servers: 3 },
+    ...{ front: 'alb', deployment: 'canary', isProtected: true, spot: false },
+    hostname: 'holdfast.prod.internal',
+  },
+];

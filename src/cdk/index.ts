@@ -1,0 +1,25 @@
+/**
+ * holdfast/cdk: the constructs that run Holdfast on AWS. They need `aws-cdk-lib` and `constructs`, which nothing else of the
+ * package imports.
+ */
+export { HoldfastAlarms, type HoldfastAlarmsProps } from './alarms/alarms.ts';
+export { HoldfastCanary, type HoldfastCanaryProps } from './canary/canary.ts';
+export {
+  type HoldfastCertificateProps,
+  type HoldfastImageProps,
+  HoldfastTask,
+  type HoldfastTaskProps,
+} from './container/task.ts';
+export type { HoldfastCollectorProps, HoldfastTelemetryProps } from './container/telemetry.ts';
+export type { HoldfastQueueMetricProps } from './metrics.ts';
+export { type HoldfastCall, HoldfastNetwork, type HoldfastNetworkProps } from './network/network.ts';
+export { type HoldfastPolicyProps, HoldfastServer, type HoldfastServerProps } from './server/server.ts';
+export type { HoldfastQueueProps, HoldfastSqsQueue } from './store/queues.ts';
+export {
+  type HoldfastGrantProps,
+  HoldfastStore,
+  type HoldfastStoreAttributes,
+  type HoldfastStoreProps,
+  type IHoldfastStore,
+} from './store/store.ts';
+export { HoldfastWorker, type HoldfastWorkerProps } from './worker/worker.ts';

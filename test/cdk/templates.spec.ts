@@ -1,0 +1,240 @@
+/** Compares the templates of dev and prod with the properties that a deployment must have. */
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
+import { tableDefinition } from '../../src/engines/aws/table/schema/definition.ts';
+import { type Synthesized, synthesized } from './synthesized.ts';
+
+let made: Synthesized;
+let data: Template;
+let prod: Template;
+let dev: Template;
+beforeAll(async () => {
+  made = await synthesized();
+  data = made.of('holdfast-prod-data');
+  prod = made.of('holdfast-prod');
+  dev = made.of('holdfast-dev');
+});
+afterAll(() => made.remove());
+
+// biome-ignore lint/suspicious/noExplicitAny: the properties of resources are JSON of many shapes.
+type Properties = Record<string, any>;
+const all = (template: Template, type: string): Properties[] =>
+  Object.values(template.findResources(type)).map((one) => one.Properties as Properties);
+/** Returns the actions of all statements of the policies in a template, and their resources. */
+const statements = (template: Template): Properties[] =>
+  all(template, 'AWS::IAM::Policy').flatMap(({ PolicyDocument }) => PolicyDocument.Statement as Properties[]);
+
+it('cdk-nag has no finding in dev and prod', () => {
+  expect(new AwsSolutionsChecks(made.app).validateScope(made.app).violations).toEqual([]);
+});
+
+it('the table has the keys, indexes and time to live of the definition, on demand, with recovery and deletion protection', () => {
+  data.hasResource('AWS::DynamoDB::GlobalTable', {
+    DeletionPolicy: 'Retain',
+    UpdateReplacePolicy: 'Retain',
+    Properties: Match.objectLike({
+      TableName: 'holdfast-prod',
+      BillingMode: 'PAY_PER_REQUEST',
+      TimeToLiveSpecification: { AttributeName: tableDefinition.ttl, Enabled: true },
+      Replicas: [
+        Match.objectLike({
+          DeletionProtectionEnabled: true,
+          PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays: 35 },
+        }),
+      ],
+      GlobalSecondaryIndexes: tableDefinition.indexes.map(({ name, partition, sort, projected }) =>
+        Match.objectLike({
+          IndexName: name,
+          KeySchema: [
+            { AttributeName: partition, KeyType: 'HASH' },
+            { AttributeName: sort, KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: [...projected] },
+        }),
+      ),
+    }),
+  });
+});
+
+it('each queue has the attributes of the definition, a dead-letter queue, encryption and TLS alone, and is retained', () => {
+  const definitions = ['default', 'holdfast-canary'].flatMap((queue) =>
+    sqsQueuesOf('holdfast-prod', { tenant: 'default', queue }),
+  );
+  for (const { name, deadName, attributes } of definitions) {
+    data.hasResource('AWS::SQS::Queue', {
+      DeletionPolicy: 'Retain',
+      Properties: Match.objectLike({
+        QueueName: name,
+        FifoQueue: true,
+        DeduplicationScope: attributes.DeduplicationScope,
+        FifoThroughputLimit: attributes.FifoThroughputLimit,
+        VisibilityTimeout: Number(attributes.VisibilityTimeout),
+        MessageRetentionPeriod: Number(attributes.MessageRetentionPeriod),
+        RedrivePolicy: Match.objectLike({ maxReceiveCount: 100 }),
+        SqsManagedSseEnabled: true,
+      }),
+    });
+    data.hasResource('AWS::SQS::Queue', { Properties: Match.objectLike({ QueueName: deadName }) });
+  }
+  data.resourceCountIs('AWS::SQS::Queue', 4);
+  data.resourceCountIs('AWS::SQS::QueuePolicy', 4);
+});
+
+it('the network has subnets without a route to the internet in each zone, no NAT, and the endpoints that are called', () => {
+  for (const [template, zones] of [
+    [dev, 2],
+    [prod, 3],
+  ] as const) {
+    template.resourceCountIs('AWS::EC2::Subnet', zones);
+    for (const type of ['NatGateway', 'InternetGateway']) template.resourceCountIs(`AWS::EC2::${type}`, 0);
+    const endpoints = all(template, 'AWS::EC2::VPCEndpoint');
+    const names = endpoints.map(
+      ({ ServiceName }) =>
+        (typeof ServiceName === 'string' ? ServiceName : JSON.stringify(ServiceName)).match(
+          /(dynamodb|s3|sqs|logs|ecr\.api|ecr\.dkr|secretsmanager)/,
+        )?.[1],
+    );
+    expect(names.sort()).toEqual(['dynamodb', 'ecr.api', 'ecr.dkr', 'logs', 's3', 'secretsmanager', 'sqs']);
+    for (const { PolicyDocument } of endpoints) {
+      for (const { Action } of PolicyDocument.Statement as Properties[])
+        expect([Action].flat().filter((action: string) => action.includes('*'))).toEqual([]);
+    }
+  }
+});
+
+it('no role has a wildcard action, and a wildcard resource only where AWS has no other way', () => {
+  const loose = statements(prod).filter(({ Resource }) => Resource === '*');
+  expect(new Set(loose.flatMap(({ Action }) => [Action].flat()))).toEqual(
+    new Set(['ecr:GetAuthorizationToken']),
+  );
+  expect(
+    statements(prod)
+      .flatMap(({ Action }) => [Action].flat())
+      .filter((one: string) => one.includes('*')),
+  ).toEqual([]);
+});
+
+it('each task runs on arm64 with a read-only root, not as root, with an init process and logs that do not block', () => {
+  const tasks = all(prod, 'AWS::ECS::TaskDefinition');
+  expect(tasks).toHaveLength(3);
+  for (const { RuntimePlatform, ContainerDefinitions } of tasks) {
+    expect(RuntimePlatform).toEqual({ CpuArchitecture: 'ARM64', OperatingSystemFamily: 'LINUX' });
+    for (const container of ContainerDefinitions as Properties[]) {
+      expect(container).toMatchObject({
+        ReadonlyRootFilesystem: true,
+        User: '1000:1000',
+        LinuxParameters: { InitProcessEnabled: true, Capabilities: { Drop: ['ALL'] } },
+        LogConfiguration: { LogDriver: 'awslogs', Options: { mode: 'non-blocking' } },
+      });
+    }
+  }
+});
+
+it('a worker may drain for 110 s and is killed after 120 s at the earliest', () => {
+  const containers = all(prod, 'AWS::ECS::TaskDefinition').flatMap(
+    ({ ContainerDefinitions }) => ContainerDefinitions as Properties[],
+  );
+  const worker = containers.find(({ Command }) => Command[0] === 'worker');
+  expect(worker).toMatchObject({ StopTimeout: 120 });
+  expect(worker?.Command.join(' ')).toContain('--drain 110s');
+  expect(containers.find(({ Command }) => Command[0] === 'serve')).toMatchObject({ StopTimeout: 30 });
+});
+
+it('the tag of the image is read from a parameter of SSM at each deployment', () => {
+  const parameters = Object.values(prod.toJSON().Parameters as Record<string, Properties>);
+  expect(parameters).toContainEqual({
+    Type: 'AWS::SSM::Parameter::Value<String>',
+    Default: '/holdfast/prod/image-tag',
+  });
+  data.hasResourceProperties('AWS::SSM::Parameter', { Name: '/holdfast/prod/image-tag' });
+});
+
+it('a deployment of the server is taken back by the circuit breaker and by the alarms of refused calls and unserved tasks', () => {
+  prod.hasResourceProperties('AWS::ECS::Service', {
+    DesiredCount: 3,
+    DeploymentConfiguration: Match.objectLike({
+      DeploymentCircuitBreaker: { Enable: true, Rollback: true },
+      Alarms: Match.objectLike({
+        Enable: true,
+        Rollback: true,
+        AlarmNames: [Match.anyValue(), Match.anyValue()],
+      }),
+      MinimumHealthyPercent: 100,
+      Strategy: 'CANARY',
+      CanaryConfiguration: { CanaryPercent: 10, CanaryBakeTimeInMinutes: 10 },
+    }),
+  });
+});
+
+it('the load balancer verifies clients by a trust store whose key follows from the bundle, and speaks gRPC to the server', () => {
+  prod.hasResourceProperties('AWS::ElasticLoadBalancingV2::Listener', {
+    Port: 443,
+    Protocol: 'HTTPS',
+    MutualAuthentication: Match.objectLike({ Mode: 'verify', IgnoreClientCertificateExpiry: false }),
+  });
+  prod.hasResourceProperties('AWS::ElasticLoadBalancingV2::TrustStore', {
+    CaCertificatesBundleS3Key: Match.stringLikeRegexp('^[0-9a-f]{64}\\.crt$'),
+  });
+  prod.allResourcesProperties('AWS::ElasticLoadBalancingV2::TargetGroup', {
+    ProtocolVersion: 'GRPC',
+    Protocol: 'HTTPS',
+    HealthCheckPath: '/grpc.health.v1.Health/Check',
+    Matcher: { GrpcCode: '0' },
+    TargetGroupAttributes: Match.arrayWith([{ Key: 'deregistration_delay.timeout_seconds', Value: '300' }]),
+  });
+  prod.hasResourceProperties('AWS::ElasticLoadBalancingV2::LoadBalancer', {
+    Scheme: 'internal',
+    LoadBalancerAttributes: Match.arrayWith([
+      { Key: 'idle_timeout.timeout_seconds', Value: '300' },
+      { Key: 'access_logs.s3.enabled', Value: 'true' },
+    ]),
+  });
+});
+
+it('the front nlb passes TCP through and asks for health over HTTPS', () => {
+  dev.allResourcesProperties('AWS::ElasticLoadBalancingV2::Listener', { Protocol: 'TCP' });
+  dev.allResourcesProperties('AWS::ElasticLoadBalancingV2::TargetGroup', {
+    Protocol: 'TCP',
+    HealthCheckProtocol: 'HTTPS',
+    HealthCheckPath: '/healthz',
+  });
+  dev.resourceCountIs('AWS::ElasticLoadBalancingV2::TrustStore', 0);
+});
+
+it('workers scale by the backlog and by the age of the oldest ready task, and run on Spot in dev alone', () => {
+  for (const template of [dev, prod]) {
+    template.resourceCountIs('AWS::ApplicationAutoScaling::ScalableTarget', 1);
+    const alarms = JSON.stringify(all(template, 'AWS::CloudWatch::Alarm'));
+    for (const name of ['OldestReadyAge', 'ReadyTasks', 'RunningTaskCount'])
+      expect(alarms).toContain(`"${name}"`);
+  }
+  const isSpot = (template: Template) =>
+    JSON.stringify(all(template, 'AWS::ECS::Service')).includes('FARGATE_SPOT');
+  expect([isSpot(dev), isSpot(prod)]).toEqual([true, false]);
+});
+
+it('each alert of the runbooks has an alarm', () => {
+  const ids = [
+    ...Object.keys(prod.findResources('AWS::CloudWatch::Alarm')),
+    ...Object.keys(prod.findResources('AWS::CloudWatch::CompositeAlarm')),
+  ];
+  const names = [
+    'OldestReady',
+    'Unserved',
+    'DeadInflow',
+    'SweepLag',
+    'LeaseExpiries',
+    'CertificateExpiry',
+    'NoSeries',
+    'CanaryMissing',
+    'FastBudgetBurn',
+    'SlowBudgetBurn',
+  ];
+  for (const name of names)
+    expect(
+      ids.some((id) => id.startsWith(`Alarms${name}`)),
+      name,
+    ).toBe(true);
+});
