@@ -38,5 +38,7 @@ export function record(
   });
   const recording: Recording = { cause, alert, factor, answers };
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${cause}.json`), `${JSON.stringify(recording, undefined, 2)}\n`);
+  // The places in the sources that log lines name are those of every checkout.
+  const text = JSON.stringify(recording, undefined, 2).replaceAll(`${process.cwd()}/`, '');
+  writeFileSync(join(folder, `${cause}.json`), `${text}\n`);
 }
