@@ -310,7 +310,7 @@ export const limits: Limits = Object.freeze({
   streamBufferBytes: 8_388_608,
   streamFillBytes: 2_097_152,
   unsentBytes: 134_217_728,
-  unsentBytesPerIdentity: 67_108_864,
+  unsentBytesPerIdentity: 33_554_432,
   reportBytes: 134_217_728,
   reportBytesPerIdentity: 67_108_864,
   storeQueueBytes: 67_108_864,
