@@ -238,3 +238,40 @@ it('each alert of the runbooks has an alarm', () => {
       name,
     ).toBe(true);
 });
+
+it('the command lines give each process its store, its certificate and the namespace of its metrics', () => {
+  const commands = [dev, prod].map((template) =>
+    all(template, 'AWS::ECS::TaskDefinition')
+      .flatMap(({ ContainerDefinitions }) => ContainerDefinitions as Properties[])
+      .map(({ Command }) =>
+        (Command as unknown[]).map((word) => (typeof word === 'string' ? word : '<token>')).join(' '),
+      )
+      .sort(),
+  );
+  const certificate = '--ca env:HOLDFAST_CA_PEM --cert env:HOLDFAST_CERT_PEM --key env:HOLDFAST_KEY_PEM';
+  const serve = (stage: string, alb: string) =>
+    `serve --engine aws --table holdfast-${stage} --queue-prefix holdfast-${stage} --host 0.0.0.0 --port 7433 --http-port 7480 ${certificate} --policy env:HOLDFAST_POLICY_JSON${alb} --emf Holdfast/holdfast-${stage}`;
+  expect(commands[0]).toContain(serve('dev', ''));
+  expect(commands[1]).toEqual([
+    'aws init --table holdfast-prod --queue-prefix holdfast-prod --tenant default --priorities normal --queue default,holdfast-canary',
+    'canary --queue holdfast-canary --emf Holdfast/holdfast-prod',
+    serve('prod', ' --alb-port 7434 --alb-from <token> --alb-protocol tls'),
+    'worker worker.js --engine aws --table holdfast-prod --queue-prefix holdfast-prod --drain 110s --emf Holdfast/holdfast-prod',
+  ]);
+});
+
+it('a port of the server is open to the load balancer alone, and the load balancer to the canary alone', () => {
+  const ingress = all(prod, 'AWS::EC2::SecurityGroupIngress').map(
+    ({ FromPort, Description }) => `${FromPort} ${Description}`,
+  );
+  const ofServer = ingress.filter((text) => text.startsWith('7434 '));
+  expect(new Set(ofServer.map((text) => text.replace(/^7434 /, '')))).toEqual(
+    new Set(['Load balancer to target']),
+  );
+  expect(ingress.filter((text) => /^443 probes/.test(text))).toHaveLength(1);
+  expect(
+    JSON.stringify(
+      all(prod, 'AWS::EC2::SecurityGroup').flatMap(({ SecurityGroupIngress = [] }) => SecurityGroupIngress),
+    ),
+  ).not.toContain('0.0.0.0/0');
+});

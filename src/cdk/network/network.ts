@@ -40,7 +40,8 @@ export class HoldfastNetwork extends Construct {
     const { zones = 2, cidr = '10.0.0.0/16', publicSubnets = false } = props;
     if (!Number.isInteger(zones) || zones < 2)
       throw refusal(this, `zones is ${zones}.`, 'Use two availability zones or more: one alone may fail.');
-    this.vpc = new ec2.Vpc(this, 'Vpc', {
+    // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
+    const vpc = new ec2.Vpc(this, 'Vpc', {
       // A stack that does not know its account would have two zones at most, whatever is wanted.
       availabilityZones: Array.from({ length: zones }, (_, i) => Fn.select(i, Fn.getAzs())),
       ...{ natGateways: 0, ipAddresses: ec2.IpAddresses.cidr(cidr) },
@@ -50,6 +51,7 @@ export class HoldfastNetwork extends Construct {
         ...(publicSubnets ? [{ name: 'front', subnetType: ec2.SubnetType.PUBLIC, cidrMask: 24 }] : []),
       ],
     });
+    this.vpc = vpc as ec2.IVpc;
     const logGroup = new logs.LogGroup(this, 'FlowLog', {
       retention: props.flowLogRetention ?? logs.RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,

@@ -90,7 +90,7 @@ function targetGroup(scope: Construct, id: string, vpc: ec2.IVpc): elb.Applicati
   });
 }
 
-function logBucket(scope: Construct): s3.Bucket {
+function logBucket(scope: Construct): s3.IBucket {
   const bucket = new s3.Bucket(scope, 'AccessLogs', {
     ...{ enforceSSL: true, blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL },
     // Load balancers write to buckets with keys of S3 only.
@@ -103,7 +103,7 @@ function logBucket(scope: Construct): s3.Bucket {
     'S1',
     'The bucket holds access logs itself; logs of their delivery would say nothing more.',
   );
-  return bucket;
+  return bucket as s3.IBucket;
 }
 
 /** Returns the trust store. The key of its bundle follows from the content, so that a changed bundle is a new object. */

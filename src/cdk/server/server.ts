@@ -93,7 +93,7 @@ export class HoldfastServer extends Construct implements ec2.IConnectable {
   /** The connections of the front: allow clients by it. */
   readonly connections: ec2.Connections;
   readonly service: ecs.FargateService;
-  readonly cluster: ecs.Cluster;
+  readonly cluster: ecs.ICluster;
   readonly task: HoldfastTask;
   /** The load balancer's construct, an ApplicationLoadBalancer or a NetworkLoadBalancer. */
   readonly loadBalancer: Construct;
@@ -114,10 +114,11 @@ export class HoldfastServer extends Construct implements ec2.IConnectable {
     this.store = store;
     this.internetFacing = internetFacing;
     this.task = this.#createTask(props, front);
-    this.cluster = new ecs.Cluster(this, 'Cluster', {
+    const cluster = new ecs.Cluster(this, 'Cluster', {
       ...{ vpc: network.vpc, containerInsightsV2: ecs.ContainerInsights.ENABLED },
       enableFargateCapacityProviders: true,
     });
+    this.cluster = cluster as ecs.ICluster;
     this.rollbackAlarms = rollbackAlarms(this, props);
     this.service = new ecs.FargateService(this, 'Service', {
       ...{ cluster: this.cluster, taskDefinition: this.task.definition, desiredCount },

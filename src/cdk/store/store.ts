@@ -27,7 +27,7 @@ export interface HoldfastStoreProps {
   readonly recoveryDays?: number;
   /** False lets the table be deleted, for an installation that holds nothing of worth. Default: true. */
   readonly deletionProtection?: boolean;
-  /** What becomes of table and queues when they leave the template. Default: they are retained. */
+  /** The fate of table and queues when they leave the template. Default: they are retained. */
   readonly removalPolicy?: RemovalPolicy;
   /** The namespace of the metrics in CloudWatch. Default: `Holdfast/` and the name of the table. */
   readonly metricsNamespace?: string;
