@@ -2,9 +2,9 @@
 
 /** The limits of a room, in what its calls hold until they end. */
 export interface RoomLimits {
-  /** What all calls may hold at the same time, without those in the reserve. */
+  /** The most that all calls hold at the same time, without those in the reserve. */
   readonly ordinary: number;
-  /** What more may be held by identities that hold at most `ofReserve`. These do not wait for the calls of others. */
+  /** The most that identities hold beside that which hold at most `ofReserve`. These do not wait for the calls of others. */
   readonly reserve: number;
   readonly ofReserve: number;
 }
