@@ -3,8 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { type VirtualClock, virtualClock } from '../../../testing/virtual-clock.ts';
 import { Turns, type Work } from './turns.ts';
 
-const stored = (units: number): Work => ({ units, isStored: true });
-const reading = (units: number): Work => ({ units, isStored: false });
+const stored = (units: number): Work => ({ units, room: 'storing', held: units });
+const reading = (units: number): Work => ({ units, room: undefined, held: 0 });
+/** The read of one task, and a list, whose reads take as long as the table does. */
+const taskRead: Work = { units: 64, room: 'reading', held: 1 };
+const list: Work = { units: 1_024, room: 'reading', held: 4 };
 
 /** Runs calls whose names are recorded when they begin; each ends when `end` is called with its name. */
 class Calls {
@@ -107,6 +110,50 @@ describe('submissions', () => {
     await calls.turn();
     void calls.run('b/0', stored(4_096));
     expect(calls.countOf('b')).toBe(1);
+  });
+});
+
+describe('reads in progress', () => {
+  it('of an identity with few reads begin in the next turn, although another one has thousands', async () => {
+    const calls = new Calls();
+    for (let i = 0; i < 4_000; i++) void calls.run(`a/${i}`, taskRead);
+    for (let i = 0; i < 10; i++) await calls.turn();
+    expect(calls.countOf('a')).toBe(72);
+    void calls.run('b/0', taskRead);
+    await calls.turn();
+    expect(calls.countOf('b')).toBe(1);
+  });
+
+  it('are bounded for all identities together, and each that ends lets the next one begin', async () => {
+    const calls = new Calls();
+    for (const identity of 'abcdefghij')
+      for (let i = 0; i < 100; i++) void calls.run(`${identity}/${i}`, taskRead);
+    for (let i = 0; i < 10; i++) await calls.turn();
+    expect(calls.begun).toHaveLength(96);
+    for (const name of calls.begun.slice(0, 10)) calls.end(name);
+    await calls.turn();
+    expect(calls.begun).toHaveLength(106);
+  });
+
+  it('of one identity alone wait for one another, and all begin in the end', async () => {
+    const calls = new Calls();
+    for (let i = 0; i < 500; i++) void calls.run(`a/${i}`, i % 5 === 0 ? list : taskRead);
+    for (let i = 0; i < 500; i++) {
+      await calls.turn();
+      expect(calls.begun.length).toBeGreaterThan(i);
+      calls.end(calls.begun[i] as string);
+    }
+    expect(calls.begun).toHaveLength(500);
+  });
+
+  it('keep neither submissions nor other calls waiting', async () => {
+    const calls = new Calls();
+    for (let i = 0; i < 4_000; i++) void calls.run(`a/${i}`, taskRead);
+    await calls.turn();
+    void calls.run('a/submission', stored(1));
+    void calls.run('a/claim', reading(32));
+    await calls.turn();
+    expect(calls.begun).toEqual(expect.arrayContaining(['a/submission', 'a/claim']));
   });
 });
 

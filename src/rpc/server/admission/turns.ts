@@ -8,30 +8,32 @@
  */
 import type { Clock } from '../../../ports/clock.ts';
 import { connectionClosed } from '../authenticator.ts';
+import { type Part, Room, type RoomLimits } from './room.ts';
 
 /** In one turn of the event loop calls begin until they have this many units of work. A unit is one task of a batch, about 25 µs. */
 const turnUnits = 4_096;
 /** The units that an identity may begin before the next identity is served. */
 const quantumUnits = 256;
-/** The most units of submissions that are being stored at the same time, of all identities, without those in the reserve. */
-const storingUnits = 4_096;
-/** As many more may be stored for identities that have at most `storingUnitsOfReserve`. These do not wait for larger calls. */
-const storingReserve = 1_024;
-const storingUnitsOfReserve = 256;
+/** The units of submissions that are being stored at the same time. */
+const storing: RoomLimits = { ordinary: 4_096, reserve: 1_024, ofReserve: 256 };
+/**
+ * The reads that are in progress at the same time. The engine on AWS reads for calls and for claims in 128 requests at once, and
+ * lists in 32: the calls leave a part of both to claims and to the sweep, and a part of theirs to identities that read little.
+ */
+const reading: RoomLimits = { ordinary: 72, reserve: 24, ofReserve: 8 };
 
 /** A call's share of the work of a turn. */
 export interface Work {
   readonly units: number;
-  /** True if the units count until the call has ended, since its tasks wait for the store. */
-  readonly isStored: boolean;
+  /** The room in which the call counts until it has ended; undefined if it counts in its turn alone. */
+  readonly room: 'storing' | 'reading' | undefined;
+  /** How much it holds there: the units of a submission, or the reads that a call makes at the same time. */
+  readonly held: number;
 }
-
-/** The part of the store's units in which a call counts until it has ended. */
-type Part = 'none' | 'ordinary' | 'reserve';
 
 interface WaitingCall {
   readonly work: Work;
-  begin(part: Part): void;
+  begin(part: Part | undefined): void;
 }
 
 /** The waiting calls of one identity, oldest first. */
@@ -46,17 +48,22 @@ interface OwnCalls {
 /** The identities with waiting calls. The first one is served next. */
 type Waiting = Map<string, OwnCalls>;
 
+/** The calls of one kind that wait for their turn, and the room that they have. Calls without a room have all they need. */
+interface Kind {
+  readonly waiting: Waiting;
+  readonly room: Room | undefined;
+}
+
 export class Turns {
   readonly #clock: Clock;
-  /** Submissions wait apart from the other calls, which need no room in the store. */
-  readonly #submissions: Waiting = new Map();
-  readonly #others: Waiting = new Map();
+  /** Calls of one kind wait apart from those of another, so that none waits for room that it does not need. */
+  readonly #storing: Kind = { waiting: new Map(), room: new Room(storing) };
+  readonly #reading: Kind = { waiting: new Map(), room: new Room(reading) };
+  readonly #others: Kind = { waiting: new Map(), room: undefined };
+  /** Changes its order at each turn of the event loop, so that no kind of call uses up all turns. */
+  readonly #kinds: Kind[] = [this.#storing, this.#reading, this.#others];
   #begunUnits = 0;
-  readonly #stored = { ordinary: 0, reserve: 0 };
-  readonly #storedByIdentity = new Map<string, number>();
   #isScheduled = false;
-  /** Changes at each turn of the event loop, so that neither kind of call uses up all turns. */
-  #submissionsFirst = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -65,8 +72,7 @@ export class Turns {
   /** The number of calls that wait for their turn. */
   get waiting(): number {
     let count = 0;
-    for (const waiting of [this.#submissions, this.#others])
-      for (const { calls } of waiting.values()) count += calls.size;
+    for (const { waiting } of this.#kinds) for (const { calls } of waiting.values()) count += calls.size;
     return count;
   }
 
@@ -78,29 +84,32 @@ export class Turns {
   ): Promise<T> {
     if (work === undefined) return run();
     const { name } = identity;
-    const part = this.#waitingOf(work).size === 0 ? this.#partFor(name, work) : undefined;
-    if (part === undefined)
+    const kind = this.#kindOf(work);
+    const isLate = kind.waiting.size > 0 || this.#isUsed;
+    const part = isLate ? undefined : kind.room?.partFor(name, work.held);
+    if (isLate || (kind.room !== undefined && part === undefined))
       return this.#turnOf(name, work, signal).then((at) => this.#run(name, work, at, run));
     this.#count(name, work, part);
     return this.#run(name, work, part, run);
   }
 
-  #run<T>(identity: string, work: Work, part: Part, run: () => Promise<T>): Promise<T> {
+  #run<T>(identity: string, work: Work, part: Part | undefined, run: () => Promise<T>): Promise<T> {
     const answer = run();
-    if (part !== 'none') {
+    if (part !== undefined) {
       const ended = (): void => this.#end(identity, work, part);
       answer.then(ended, ended);
     }
     return answer;
   }
 
-  #waitingOf({ isStored }: Work): Waiting {
-    return isStored ? this.#submissions : this.#others;
+  #kindOf({ room }: Work): Kind {
+    if (room === 'storing') return this.#storing;
+    return room === 'reading' ? this.#reading : this.#others;
   }
 
   /** Resolves at the call's turn. Rejects with CANCELLED if the caller goes away before. */
-  #turnOf(identity: string, work: Work, signal: AbortSignal): Promise<Part> {
-    const waiting = this.#waitingOf(work);
+  #turnOf(identity: string, work: Work, signal: AbortSignal): Promise<Part | undefined> {
+    const { waiting } = this.#kindOf(work);
     return new Promise((resolve, reject) => {
       const own = waiting.get(identity) ?? { calls: new Set(), credit: 0, isServed: false };
       waiting.set(identity, own);
@@ -126,21 +135,11 @@ export class Turns {
     });
   }
 
-  /** Called when a call whose work is stored has ended. */
-  #end(identity: string, { units }: Work, part: 'ordinary' | 'reserve'): void {
-    this.#stored[part] -= units;
-    const left = (this.#storedByIdentity.get(identity) ?? units) - units;
-    if (left === 0) this.#storedByIdentity.delete(identity);
-    else this.#storedByIdentity.set(identity, left);
-    if (this.#submissions.size > 0) this.#schedule();
-  }
-
-  /** Returns where a call may begin now, or undefined if it must wait. */
-  #partFor(identity: string, work: Work): Part | undefined {
-    if (this.#isUsed) return undefined;
-    if (!work.isStored) return 'none';
-    if (this.#fits(work)) return 'ordinary';
-    return this.#fitsReserve(identity, work) ? 'reserve' : undefined;
+  /** Called when a call that holds a part of its room has ended. */
+  #end(identity: string, work: Work, part: Part): void {
+    const { room, waiting } = this.#kindOf(work);
+    room?.leave(identity, work.held, part);
+    if (waiting.size > 0) this.#schedule();
   }
 
   /** True if the calls that have begun are the work of a whole turn of the event loop. */
@@ -148,22 +147,9 @@ export class Turns {
     return this.#begunUnits >= turnUnits;
   }
 
-  #fits({ units }: Work): boolean {
-    const { ordinary } = this.#stored;
-    return ordinary === 0 || ordinary + units <= storingUnits;
-  }
-
-  #fitsReserve(identity: string, { units }: Work): boolean {
-    const own = (this.#storedByIdentity.get(identity) ?? 0) + units;
-    return own <= storingUnitsOfReserve && this.#stored.reserve + units <= storingReserve;
-  }
-
-  #count(identity: string, { units }: Work, part: Part): void {
-    this.#begunUnits += units;
-    if (part !== 'none') {
-      this.#stored[part] += units;
-      this.#storedByIdentity.set(identity, (this.#storedByIdentity.get(identity) ?? 0) + units);
-    }
+  #count(identity: string, work: Work, part: Part | undefined): void {
+    this.#begunUnits += work.units;
+    if (part !== undefined) this.#kindOf(work).room?.enter(identity, work.held, part);
     this.#schedule();
   }
 
@@ -173,32 +159,32 @@ export class Turns {
     this.#clock.soon(() => {
       this.#isScheduled = false;
       this.#begunUnits = 0;
-      this.#submissionsFirst = !this.#submissionsFirst;
-      if (this.#submissionsFirst) this.#serveSubmissions();
-      this.#serve(this.#others, 'none');
-      if (!this.#submissionsFirst) this.#serveSubmissions();
+      const [first] = this.#kinds.splice(0, 1) as [Kind];
+      this.#kinds.push(first);
+      for (const kind of this.#kinds) this.#serve(kind);
     });
   }
 
-  #serveSubmissions(): void {
-    this.#serve(this.#submissions, 'ordinary');
-    for (const [identity, own] of this.#submissions) this.#serveReserve(identity, own);
+  #serve(kind: Kind): void {
+    this.#serveInTurns(kind);
+    if (kind.room !== undefined)
+      for (const [identity, own] of kind.waiting) this.#serveReserve(kind, kind.room, identity, own);
   }
 
   /**
    * Begins waiting calls, by turns of the identities, until the turn is used or the next call does not fit. Its identity
    * stays the first one, with its credit.
    */
-  #serve(waiting: Waiting, part: 'none' | 'ordinary'): void {
+  #serveInTurns({ waiting, room }: Kind): void {
     for (let [first] = waiting; first !== undefined && !this.#isUsed; [first] = waiting) {
       const [identity, own] = first;
       if (!own.isServed) own.credit += quantumUnits;
       own.isServed = true;
       const [call] = own.calls;
       if (call !== undefined && call.work.units <= own.credit) {
-        if (part === 'ordinary' && !this.#fits(call.work)) return;
+        if (room !== undefined && !room.fits(call.work.held)) return;
         own.credit -= call.work.units;
-        this.#begin(waiting, identity, own, call, part);
+        this.#begin(waiting, identity, own, call, room === undefined ? undefined : 'ordinary');
         continue;
       }
       own.isServed = false;
@@ -207,15 +193,21 @@ export class Turns {
     }
   }
 
-  /** Begins the submissions of an identity with few, for which the reserve has room. */
-  #serveReserve(identity: string, own: OwnCalls): void {
+  /** Begins the calls of an identity with few, for which the reserve has room. */
+  #serveReserve({ waiting }: Kind, room: Room, identity: string, own: OwnCalls): void {
     for (const call of own.calls) {
-      if (this.#isUsed || !this.#fitsReserve(identity, call.work)) return;
-      this.#begin(this.#submissions, identity, own, call, 'reserve');
+      if (this.#isUsed || !room.fitsReserve(identity, call.work.held)) return;
+      this.#begin(waiting, identity, own, call, 'reserve');
     }
   }
 
-  #begin(waiting: Waiting, identity: string, { calls }: OwnCalls, call: WaitingCall, part: Part): void {
+  #begin(
+    waiting: Waiting,
+    identity: string,
+    { calls }: OwnCalls,
+    call: WaitingCall,
+    part: Part | undefined,
+  ): void {
     calls.delete(call);
     if (calls.size === 0) waiting.delete(identity);
     call.begin(part);

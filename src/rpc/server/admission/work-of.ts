@@ -9,7 +9,10 @@ import type { Work } from './turns.ts';
 /** A commit has 8 MiB or 4,096 tasks at most, so that this many bytes count as much as a task. */
 const unitBytes = 2_048;
 
-const reading = (units: number): Work => ({ units, isStored: false });
+/** Returns the work of a call that makes this many reads of the store at the same time until it has ended. */
+const reading = (units: number, held = 1): Work => ({ units, room: 'reading', held });
+const inTurns = (units: number): Work => ({ units, room: undefined, held: 0 });
+const storing = (units: number): Work => ({ units, room: 'storing', held: units });
 /**
  * The most work that a call begins with: a list examines up to 1,000 tasks, and a task may have 512 KiB. A list of trouble
  * examines up to 10,000 and a redrive 20,000, page by page: each counts as a whole turn, the most that a call may count.
@@ -20,15 +23,16 @@ const units: ReadonlyMap<DescMethodUnary, Work> = new Map<DescMethodUnary, Work>
   [TaskService.method.listTasks, reading(1_024)],
   [TaskService.method.getTaskHistory, reading(32)],
   [TaskService.method.verifyTaskHistory, reading(32)],
-  [TaskService.method.explainTask, reading(320)],
-  [TaskService.method.listTrouble, reading(4_096)],
-  [TaskService.method.redriveTasks, reading(4_096)],
-  [TaskService.method.submitTask, { units: 1, isStored: true }],
+  [TaskService.method.explainTask, reading(320, 4)],
+  [TaskService.method.listTrouble, reading(4_096, 4)],
+  [TaskService.method.redriveTasks, reading(4_096, 4)],
+  [TaskService.method.submitTask, storing(1)],
   [AdminService.method.listQueues, reading(256)],
   [AdminService.method.listWorkers, reading(256)],
-  [WorkerService.method.claimTasks, reading(32)],
+  // It may wait 20 s for a task, and holds no read meanwhile.
+  [WorkerService.method.claimTasks, inTurns(32)],
 ]);
-const few = reading(4);
+const few = inTurns(4);
 /** Heartbeats and settlements have turns of their own, `ReportTurns`: a lease that is not renewed in time would run a task again. */
 const urgent: ReadonlySet<DescMethodUnary> = new Set<DescMethodUnary>([
   WorkerService.method.heartbeat,
@@ -44,10 +48,10 @@ export function workOf(method: DescMethodUnary): Work | undefined {
 export function workOfBatch({ items }: SubmitBatch): Work {
   let all = 0;
   for (const { spec } of items) all += Math.max(1, Math.ceil(spec.length / unitBytes));
-  return { units: all, isStored: true };
+  return storing(all);
 }
 
 /** Returns how much work the server has to begin a stream that watches this many tasks. */
 export function workOfWatch(tasks: number): Work {
-  return reading(2 * tasks);
+  return inTurns(2 * tasks);
 }
