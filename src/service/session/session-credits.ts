@@ -56,7 +56,11 @@ export class SessionCredits {
    */
   readonly roomOfType: ((type: string) => number) | undefined;
 
-  constructor(hello: HelloCredits) {
+  readonly #claimingChanged: (bytes: number) => void;
+
+  /** `claimingChanged` is called with `claimingBytes` whenever they have changed. */
+  constructor(hello: HelloCredits, claimingChanged: (bytes: number) => void = () => {}) {
+    this.#claimingChanged = claimingChanged;
     this.#tasks = hello.tasks;
     this.#bytes = hello.bytes;
     const limited = hello.types.filter(({ tasks }) => tasks !== undefined);
@@ -117,7 +121,7 @@ export class SessionCredits {
   reservedEnds({ submission, assignment }: ReservedTask): void {
     const { type, spec } = submission;
     this.#claimingTasks--;
-    this.#claimingBytes -= spec.length;
+    this.#addClaiming(-spec.length);
     this.#endOfType(type);
     if (assignment === undefined) {
       this.#addTotal(1, spec.length);
@@ -149,7 +153,7 @@ export class SessionCredits {
   /** Records that a claim has ended, and gives back the credits that it did not use (`left`). */
   claimEnds(begun: ClaimedCredits, left: ClaimedCredits): void {
     this.#claimingTasks -= begun.tasks;
-    this.#claimingBytes -= begun.bytes;
+    this.#addClaiming(-begun.bytes);
     for (const type of begun.types) this.#endOfType(type);
     this.#addTotal(left.tasks, left.bytes);
     for (const type of left.types) this.#addOfType(type, 1);
@@ -197,7 +201,12 @@ export class SessionCredits {
     this.#tasks -= tasks;
     this.#bytes -= bytes;
     this.#claimingTasks += tasks;
+    this.#addClaiming(bytes);
+  }
+
+  #addClaiming(bytes: number): void {
     this.#claimingBytes += bytes;
+    this.#claimingChanged(this.#claimingBytes);
   }
 
   #beginOfType(type: string): void {

@@ -14,15 +14,23 @@ export interface ServerChannelEvents {
    * task may be assigned on this stream.
    */
   draining(): void;
-  /** Called when the transport has sent some of the stream's buffered bytes, which may make room for more messages. */
+  /**
+   * Called when there may be room for more messages: the transport has sent some of the stream's buffered bytes, or other
+   * streams have left room.
+   */
   roomFreed?(): void;
   /** Called when the stream has ended, with or without an error. Nothing can be sent any more. */
   closed(): void;
 }
 
 export interface ServerChannel<Message> {
-  /** Returns how many bytes can be sent on the stream now without waiting for the client to read. */
+  /**
+   * Returns how many bytes can be sent on the stream now without waiting for the client to read, with those that are being
+   * prepared.
+   */
   roomBytes(): number;
+  /** Counts the bytes that are being prepared for the stream beside those that it has not sent. */
+  preparing(bytes: number): void;
   send(message: Message): void;
   end(error?: HoldfastError): void;
   messageReceived(): void;
@@ -50,7 +58,8 @@ export function openChannel<Message>(
   }
   let open = true;
   let lastSentAtMs = deps.clock.monotonic();
-  const unsent = deps.unsent.of(context.identity);
+  let preparingBytes = 0;
+  const unsent = deps.unsent.of(context.identity, () => events.roomFreed?.());
   const life = startStreamLife(deps.clock, {
     keepAlive() {
       const stuckMs = stream.bufferedBytes === 0 ? 0 : deps.clock.monotonic() - lastSentAtMs;
@@ -65,18 +74,21 @@ export function openChannel<Message>(
   });
   stream.roomFreed = () => {
     lastSentAtMs = deps.clock.monotonic();
-    if (open) unsent.set(stream.bufferedBytes);
+    count();
     events.roomFreed?.();
   };
   const unsubscribe = deps.onDrain(() => life.drain());
   const onAbort = (): void => end();
   context.signal.addEventListener('abort', onAbort);
 
+  function count(): void {
+    if (open) unsent.set(stream.bufferedBytes + preparingBytes);
+  }
   function send(message: Message | ControlMessage): void {
     if (!open) return;
     if (stream.bufferedBytes === 0) lastSentAtMs = deps.clock.monotonic();
     stream.send(message);
-    unsent.set(stream.bufferedBytes);
+    count();
     if (stream.bufferedBytes > limits.streamBufferBytes) end(slowReader(stream.bufferedBytes));
   }
   function end(error?: HoldfastError): void {
@@ -94,8 +106,12 @@ export function openChannel<Message>(
   }
   if (context.signal.aborted) end();
   const roomBytes = (): number =>
-    Math.max(0, Math.min(limits.streamFillBytes - stream.bufferedBytes, unsent.roomBytes));
-  return { roomBytes, send, end, messageReceived: life.messageReceived, drain: life.drain };
+    Math.max(0, Math.min(limits.streamFillBytes - stream.bufferedBytes, unsent.roomBytes + preparingBytes));
+  const preparing = (bytes: number): void => {
+    preparingBytes = bytes;
+    count();
+  };
+  return { roomBytes, preparing, send, end, messageReceived: life.messageReceived, drain: life.drain };
 }
 
 /**

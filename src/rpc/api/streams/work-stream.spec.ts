@@ -358,6 +358,23 @@ describe('a Work stream', () => {
     expect(recorded.ended).toBe(false);
   });
 
+  it('assigns tasks to a stream at once when another stream of its identity has left room', async () => {
+    const node = await apiNode();
+    const full = connect(node);
+    full.worker.message(hello);
+    await node.clock.settle();
+    full.recorded.bufferedBytes = limits.unsentBytesPerIdentity;
+    full.recorded.roomFreed?.();
+    const { recorded, worker } = connect(node);
+    worker.message({ ...hello, workerId: 'j' });
+    await submitItems(node, item('a'));
+    await node.clock.settle();
+    expect(assignedKeys(recorded)).toEqual([]);
+    full.worker.closed(undefined);
+    await node.clock.settle();
+    expect(assignedKeys(recorded)).toEqual(['a']);
+  });
+
   it('sends a keep-alive every 20 s, and is cut if the worker has sent nothing for more than 60 s', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
