@@ -30,7 +30,7 @@ interface Ratio {
 
 const options = programOptions('bench:telemetry', { json: false, against: '', rounds: 5 });
 
-/** A collector that takes everything and reads nothing, so that it costs the measured processes next to nothing. */
+/** A collector that accepts every request and drops its body, so that it costs the measured processes next to nothing. */
 const collector = createServer((request, response) => {
   request
     .resume()

@@ -131,12 +131,10 @@ export interface SessionSink {
   /** Sends claimed tasks to the worker in one message. `seq` numbers these messages from 1 in each session. */
   assign(seq: number, tasks: readonly Assignment[]): void;
   /**
-   * Returns how many bytes the worker's stream accepts now without waiting until the worker reads, with those of the tasks that
-   * are being claimed for it. If absent, there is no limit.
+   * Returns how many bytes the worker's stream accepts now without waiting until the worker reads. If absent, there is no
+   * limit.
    */
   roomBytes?(): number;
-  /** Called with the payload bytes of the tasks that are being claimed for the worker, whenever they change. */
-  claiming?(bytes: number): void;
   cancel(id: string, fencingToken: number, cause: CancelCause): void;
   /** Tells the worker that this node gives it no more tasks, so that the worker opens its next stream on another node. */
   drain(): void;

@@ -20,8 +20,8 @@ export interface HoldfastCollectorProps {
 }
 
 /**
- * Where traces and metrics go by OTLP. Give either an endpoint inside the VPC or a collector. What scaling and rollback need
- * comes by the log and needs neither.
+ * The destination of traces and metrics over OTLP: either an endpoint inside the VPC or a collector. The metrics that scaling
+ * and rollback need are lines of the log, and need neither.
  */
 export interface HoldfastTelemetryProps {
   /** Such as `http://collector.internal:4318`. */

@@ -59,15 +59,15 @@ export interface IHoldfastStore {
   readonly sqsQueues: HoldfastSqsQueue[];
   readonly tableArn: string;
   readonly metricsNamespace: string;
-  /** Allows what a server, or a worker that polls SQS itself, calls. */
+  /** Lets the role make the calls of a server, or of a worker that polls SQS itself. */
   grantWork(role: iam.IGrantable, props?: HoldfastGrantProps): void;
-  /** Allows to accept tasks into the table, and not to receive any. */
+  /** Lets the role accept tasks into the table, but receive none. */
   grantSubmit(role: iam.IGrantable, props?: HoldfastGrantProps): void;
-  /** Allows to read tasks. */
+  /** Lets the role read tasks. */
   grantRead(role: iam.IGrantable): void;
-  /** Allows an operator `dlq drain` and `queues redispatch`. */
+  /** Lets the role, of an operator, run `dlq drain` and `queues redispatch`. */
   grantOperate(role: iam.IGrantable, props?: HoldfastGrantProps): void;
-  /** Allows to register the queues: `aws init` on the table and queues that CloudFormation made. */
+  /** Lets the role run `aws init`, which registers the queues, on the table and the queues that CloudFormation made. */
   grantRegister(role: iam.IGrantable): void;
 }
 

@@ -70,7 +70,7 @@ function nameOf(prometheus: BackendSettings): string {
  * Posts a form and returns the answer, of whatever status.
  *
  * @throws HoldfastError UNAVAILABLE, reason UNREACHABLE, if there is no whole answer within 10 s.
- * @throws HoldfastError PERMISSION_DENIED if Prometheus wants other credentials.
+ * @throws HoldfastError PERMISSION_DENIED if Prometheus refuses the credentials.
  */
 async function post(
   prometheus: BackendSettings,

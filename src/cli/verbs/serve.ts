@@ -114,7 +114,7 @@ export function addServe(program: Command, globals: Globals): void {
         () =>
           `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}${albText}\nstore: ${store}${metricsText(metrics, options)}`,
       );
-      // The first line of a server, by which an operator knows that its log arrives where he looks for it.
+      // This first line shows an operator that the log of a server arrives where he looks for it.
       log.info(
         { version: packageVersion(), grpc_port: grpcPort, http_port: httpPort, store },
         'the server serves',

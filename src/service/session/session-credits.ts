@@ -56,11 +56,7 @@ export class SessionCredits {
    */
   readonly roomOfType: ((type: string) => number) | undefined;
 
-  readonly #claimingChanged: (bytes: number) => void;
-
-  /** `claimingChanged` is called with `claimingBytes` whenever they have changed. */
-  constructor(hello: HelloCredits, claimingChanged: (bytes: number) => void = () => {}) {
-    this.#claimingChanged = claimingChanged;
+  constructor(hello: HelloCredits) {
     this.#tasks = hello.tasks;
     this.#bytes = hello.bytes;
     const limited = hello.types.filter(({ tasks }) => tasks !== undefined);
@@ -121,7 +117,7 @@ export class SessionCredits {
   reservedEnds({ submission, assignment }: ReservedTask): void {
     const { type, spec } = submission;
     this.#claimingTasks--;
-    this.#addClaiming(-spec.length);
+    this.#claimingBytes -= spec.length;
     this.#endOfType(type);
     if (assignment === undefined) {
       this.#addTotal(1, spec.length);
@@ -153,7 +149,7 @@ export class SessionCredits {
   /** Records that a claim has ended, and gives back the credits that it did not use (`left`). */
   claimEnds(begun: ClaimedCredits, left: ClaimedCredits): void {
     this.#claimingTasks -= begun.tasks;
-    this.#addClaiming(-begun.bytes);
+    this.#claimingBytes -= begun.bytes;
     for (const type of begun.types) this.#endOfType(type);
     this.#addTotal(left.tasks, left.bytes);
     for (const type of left.types) this.#addOfType(type, 1);
@@ -201,12 +197,7 @@ export class SessionCredits {
     this.#tasks -= tasks;
     this.#bytes -= bytes;
     this.#claimingTasks += tasks;
-    this.#addClaiming(bytes);
-  }
-
-  #addClaiming(bytes: number): void {
     this.#claimingBytes += bytes;
-    this.#claimingChanged(this.#claimingBytes);
   }
 
   #beginOfType(type: string): void {

@@ -49,7 +49,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#context = context;
     this.#hello = hello;
     this.#sink = sink;
-    const credits = new SessionCredits(hello, (bytes) => sink.claiming?.(bytes));
+    const credits = new SessionCredits(hello);
     this.#credits = credits;
     this.#only =
       hello.runsAlone === true ? undefined : new OnlyTask(context, this, () => this.#loop.wakeUp());

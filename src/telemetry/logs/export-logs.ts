@@ -15,7 +15,7 @@ export interface LogExportOptions {
   readonly clock: Clock;
   /** The log whose lines are exported. */
   readonly log: Log;
-  /** Passes each line of that log, as JSON, to a function, until the returned function is called (`readLines`). */
+  /** Gives each line of the log, as JSON, to `read`. The function that it returns ends that. */
   readonly readLines: (read: (line: string) => void) => () => void;
   /** The attributes by which the process names itself (`processAttributes`). */
   readonly process: Readonly<Record<string, string>>;

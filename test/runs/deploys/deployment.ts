@@ -27,7 +27,7 @@ export type WorkerKind = 'sdk' | 'command' | 'poller' | 'quiet';
 
 /** A load balancer in front of the servers. */
 export interface Front extends Balancer {
-  /** The arguments of a server, by its place, for the port on which the load balancer calls it. */
+  /** Returns the arguments with which the server of this number opens the port that the load balancer calls. */
   serverArgs(server: number): readonly string[];
 }
 

@@ -7,7 +7,7 @@ import { book, charge, mostPages, pricesVariable, send } from './contract.ts';
 const drawMs = 60_000;
 const tracer = trace.getTracer('handlers');
 
-/** Asks the service of prices, within a span as the instrumentation of an HTTP client makes it. */
+/** Calls the price service within a span, as the instrumentation of an HTTP client does. */
 function priceOf(order: number, signal: AbortSignal): Promise<number> {
   const url = new URL(`/prices/${order}`, process.env[pricesVariable]);
   const attributes = { 'server.address': url.hostname, 'url.path': '/prices' };

@@ -24,13 +24,8 @@ export interface ServerChannelEvents {
 }
 
 export interface ServerChannel<Message> {
-  /**
-   * Returns how many bytes can be sent on the stream now without waiting for the client to read, with those that are being
-   * prepared.
-   */
+  /** Returns how many bytes can be sent on the stream now without waiting for the client to read. */
   roomBytes(): number;
-  /** Counts the bytes that are being prepared for the stream beside those that it has not sent. */
-  preparing(bytes: number): void;
   send(message: Message): void;
   end(error?: HoldfastError): void;
   messageReceived(): void;
@@ -58,7 +53,6 @@ export function openChannel<Message>(
   }
   let open = true;
   let lastSentAtMs = deps.clock.monotonic();
-  let preparingBytes = 0;
   const unsent = deps.unsent.of(context.identity, () => events.roomFreed?.());
   const life = startStreamLife(deps.clock, {
     keepAlive() {
@@ -82,7 +76,7 @@ export function openChannel<Message>(
   context.signal.addEventListener('abort', onAbort);
 
   function count(): void {
-    if (open) unsent.set(stream.bufferedBytes + preparingBytes);
+    if (open) unsent.set(stream.bufferedBytes);
   }
   function send(message: Message | ControlMessage): void {
     if (!open) return;
@@ -106,12 +100,8 @@ export function openChannel<Message>(
   }
   if (context.signal.aborted) end();
   const roomBytes = (): number =>
-    Math.max(0, Math.min(limits.streamFillBytes - stream.bufferedBytes, unsent.roomBytes + preparingBytes));
-  const preparing = (bytes: number): void => {
-    preparingBytes = bytes;
-    count();
-  };
-  return { roomBytes, preparing, send, end, messageReceived: life.messageReceived, drain: life.drain };
+    Math.max(0, Math.min(limits.streamFillBytes - stream.bufferedBytes, unsent.roomBytes));
+  return { roomBytes, send, end, messageReceived: life.messageReceived, drain: life.drain };
 }
 
 /**

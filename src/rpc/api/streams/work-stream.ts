@@ -65,7 +65,6 @@ export function workStream(
       sink: {
         assign: (seq, tasks) => later(() => assign(seq, tasks)),
         roomBytes: () => open.roomBytes(),
-        claiming: (bytes) => open.preparing(bytes),
         cancel: (id, fencingToken, cause) =>
           later(() => open.send({ kind: 'cancel', id, fencingToken, cause })),
         drain: () => later(() => open.drain()),

@@ -1,4 +1,4 @@
-/** The room that the calls of one kind have at the same time: what waits for the store, or reads the table. */
+/** The room that all calls of one kind share: submissions that are being stored, or reads that are in progress. */
 
 /** The limits of a room, in what its calls hold until they end. */
 export interface RoomLimits {

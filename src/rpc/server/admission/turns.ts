@@ -14,10 +14,10 @@ import { type Part, Room, type RoomLimits } from './room.ts';
 const turnUnits = 4_096;
 /** The units that an identity may begin before the next identity is served. */
 const quantumUnits = 256;
-/** The units of submissions that are being stored at the same time. */
+/** The most units of submissions that are handed to the store at the same time. */
 const storing: RoomLimits = { ordinary: 4_096, reserve: 1_024, ofReserve: 256 };
 /**
- * The reads that are in progress at the same time. The engine on AWS reads for calls and for claims in 128 requests at once, and
+ * The most reads of calls that are in progress at the same time. The engine on AWS reads for calls and for claims in 128 requests at once, and
  * lists in 32: the calls leave a part of both to claims and to the sweep, and a part of theirs to identities that read little.
  */
 const reading: RoomLimits = { ordinary: 72, reserve: 24, ofReserve: 8 };
