@@ -58,6 +58,11 @@ export interface ReceiveRequest {
    */
   readonly roomOfType?: ((type: string) => number) | undefined;
   /**
+   * A transactional broker calls it with the deliveries that `receive` will return, at the moment when they are chosen, so
+   * that their bytes count for other calls of `room()` before `receive` has returned.
+   */
+  readonly taken?: ((deliveries: readonly Delivery[]) => void) | undefined;
+  /**
    * Present if the caller calls again and again and begins each task at once. An external broker may then receive messages
    * ahead of the caller's room, about as many as the caller takes within a second. It calls `ahead` with the deliveries that
    * it buffers so, and shows those again that are not taken within a second.

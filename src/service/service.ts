@@ -135,6 +135,11 @@ export interface SessionSink {
    * limit.
    */
   roomBytes?(): number;
+  /**
+   * Counts `bytes` more payload bytes of tasks that were taken for the worker and are not sent yet; less if `bytes` is
+   * negative. `roomBytes` is lower by these bytes.
+   */
+  taking?(bytes: number): void;
   cancel(id: string, fencingToken: number, cause: CancelCause): void;
   /** Tells the worker that this node gives it no more tasks, so that the worker opens its next stream on another node. */
   drain(): void;

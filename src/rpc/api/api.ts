@@ -77,4 +77,9 @@ export interface Api {
   watch(request: WatchTasksRequest, context: CallContext): AsyncIterable<WatchTasksResponse>;
   work(stream: ServerStream<WorkResponse>, context: CallContext): StreamReceiver<WorkRequest>;
   report(stream: ServerStream<ReportResponse>, context: CallContext): StreamReceiver<ReportRequest>;
+  /**
+   * Throws RESOURCE_EXHAUSTED, reason LIMIT_REACHED, if a new stream of this identity would be refused with it. A listener
+   * asks at the headers of a stream, since its objects cost much more than a refusal.
+   */
+  ensureStreamRoom(identity: Identity): void;
 }

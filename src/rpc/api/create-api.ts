@@ -130,5 +130,6 @@ export function createApi(options: ApiOptions): NodeApi {
     watch: (request, context) => watchTasks(deps, request, context),
     work: (stream, context) => workStream(deps, stream, context),
     report: (stream, context) => reportStream(deps, stream, context),
+    ensureStreamRoom: (identity) => deps.streams.ensureRoom(identity),
   };
 }

@@ -32,7 +32,19 @@ export class IdentityShares {
    * Adds `count` to the share of an identity, and returns a function that takes it away again. Throws RESOURCE_EXHAUSTED,
    * with the reason of the options, if the node or the identity would have too much.
    */
-  take({ name }: Identity, count = 1): () => void {
+  take(identity: Identity, count = 1): () => void {
+    this.ensureRoom(identity, count);
+    const { name } = identity;
+    this.#counts.add(name, count);
+    let isTaken = true;
+    return () => {
+      if (isTaken) this.#counts.add(name, -count);
+      isTaken = false;
+    };
+  }
+
+  /** Throws as `take` would, and takes nothing. */
+  ensureRoom({ name }: Identity, count = 1): void {
     const { plural, ofNode, ofIdentity } = this.#options;
     const [own, all] = [this.#counts.of(name), this.count];
     if (own + count > ofIdentity)
@@ -41,12 +53,6 @@ export class IdentityShares {
       );
     if (all + count > ofNode)
       throw this.#tooMany(`This node has ${shown(all)} ${plural}, and may have ${shown(ofNode)}`);
-    this.#counts.add(name, count);
-    let isTaken = true;
-    return () => {
-      if (isTaken) this.#counts.add(name, -count);
-      isTaken = false;
-    };
   }
 
   /** Counts one for the identity until `work` has ended. Rejects as `take` throws, and does not begin the work then. */

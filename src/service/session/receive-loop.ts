@@ -4,7 +4,7 @@ import type { ReadAhead } from '../claim/read-ahead.ts';
 import type { ServiceContext } from '../context.ts';
 import type { SessionSink, WorkerHello } from '../service.ts';
 import { ReceiveInProgress } from './receive-in-progress.ts';
-import type { SessionCredits } from './session-credits.ts';
+import { knownSpecBytesOf, type SessionCredits } from './session-credits.ts';
 import { SessionQueues } from './session-queues.ts';
 import type { SessionRoom } from './session-room.ts';
 import type { LiveSession } from './sessions.ts';
@@ -109,12 +109,13 @@ export class ReceiveLoop {
   }
 
   async #receive(queues: readonly QueueRef[]): Promise<readonly Delivery[]> {
-    const { context, hello, session, credits, readAhead } = this.#parts;
+    const { context, hello, sink, session, credits, readAhead } = this.#parts;
     const { broker, sessions } = context;
     const want: ReceiveRequest = {
       types: hello.types,
       room: () => this.#roomNow(),
       roomOfType: credits.roomOfType,
+      taken: (deliveries) => sink.taking?.(knownSpecBytesOf(deliveries)),
       ahead: readAhead && ((deliveries) => readAhead.begin(deliveries)),
       waitMs: receiveWaitMs,
       signal: this.#interruption.signal,

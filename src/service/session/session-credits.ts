@@ -37,6 +37,13 @@ interface TypeCredits {
 
 const noTypes: readonly string[] = [];
 
+/** Returns the payload bytes of the deliveries that carry a snapshot. The others are known only once they are claimed. */
+export function knownSpecBytesOf(deliveries: readonly Delivery[]): number {
+  let bytes = 0;
+  for (const { snapshot } of deliveries) bytes += snapshot?.submission.spec.length ?? 0;
+  return bytes;
+}
+
 /**
  * The credits of one worker's session: how many tasks and payload bytes the worker may still be assigned, in all and of
  * each task type that has a limit of its own. A claim uses credits when it begins. A claim that fails, a settlement on
@@ -75,11 +82,6 @@ export class SessionCredits {
     return this.#bytes;
   }
 
-  /** The payload bytes of tasks that are being claimed for the worker and have not been sent to it yet. */
-  get claimingBytes(): number {
-    return this.#claimingBytes;
-  }
-
   /** True if at least one type of the worker has a limit of its own. */
   get limitsTypes(): boolean {
     return this.#ofType !== undefined;
@@ -101,8 +103,7 @@ export class SessionCredits {
    * delivery carries a snapshot; other payloads are subtracted from the byte credits after the claim.
    */
   of(deliveries: readonly Delivery[]): ClaimedCredits {
-    let bytes = 0;
-    for (const { snapshot } of deliveries) bytes += snapshot?.submission.spec.length ?? 0;
+    const bytes = knownSpecBytesOf(deliveries);
     const types = this.limitsTypes ? deliveries.map(({ message }) => message.type) : noTypes;
     return { tasks: deliveries.length, bytes, types };
   }

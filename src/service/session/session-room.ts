@@ -57,6 +57,6 @@ export class SessionRoom {
   get #bytes(): number {
     const { credits, sink } = this.#parts;
     const streamBytes = sink.roomBytes?.() ?? Number.POSITIVE_INFINITY;
-    return Math.min(credits.bytes, streamBytes - credits.claimingBytes);
+    return Math.min(credits.bytes, streamBytes);
   }
 }

@@ -15,7 +15,12 @@ import type { HeldLease } from '../settle/held-leases.ts';
 import { releaseUnacknowledged } from '../settle/settle.ts';
 import { recordBegun } from './begun.ts';
 import { ReceiveLoop } from './receive-loop.ts';
-import { type ClaimedCredits, type HelloCredits, SessionCredits } from './session-credits.ts';
+import {
+  type ClaimedCredits,
+  type HelloCredits,
+  knownSpecBytesOf,
+  SessionCredits,
+} from './session-credits.ts';
 import { SessionRoom } from './session-room.ts';
 import type { FreeRoom, LiveSession, ReservedTask } from './sessions.ts';
 import { UnacknowledgedAssignments } from './unacknowledged.ts';
@@ -199,11 +204,15 @@ export class WorkerSession implements Session, LiveSession {
   reserve(submission: Submission): void {
     this.#only?.claiming(1);
     this.#credits.reserve(submission);
+    this.#sink.taking?.(submission.spec.length);
   }
 
   deliverReserved(reserved: readonly ReservedTask[]): void {
     const tasks = reserved.flatMap(({ assignment }) => assignment ?? []);
-    for (const one of reserved) this.#credits.reservedEnds(one);
+    for (const one of reserved) {
+      this.#credits.reservedEnds(one);
+      this.#sink.taking?.(-one.submission.spec.length);
+    }
     this.#only?.claiming(-reserved.length);
     if (tasks.length < reserved.length) this.#loop.wakeUp();
     if (tasks.length > 0) this.#deliver(tasks);
@@ -269,8 +278,10 @@ export class WorkerSession implements Session, LiveSession {
 
   #claimInBackground(received: readonly Delivery[]): void {
     const deliveries = withinTypeRoom(this.#context, received, this.#credits.roomOfType);
-    if (deliveries.length === 0) return;
     const credits = this.#credits.of(deliveries);
+    const takenBytes = deliveries === received ? credits.bytes : knownSpecBytesOf(received);
+    if (credits.bytes < takenBytes) this.#sink.taking?.(credits.bytes - takenBytes);
+    if (deliveries.length === 0) return;
     this.#credits.claimBegins(credits);
     this.#context.background('assign', this.#assign(deliveries, credits));
   }
@@ -280,6 +291,7 @@ export class WorkerSession implements Session, LiveSession {
     try {
       assigned = await claimDeliveries(this.#context, deliveries, this.#claimant);
     } finally {
+      this.#sink.taking?.(-claimed.bytes);
       const left = this.#credits.leftOf(claimed, deliveries, assigned);
       this.#credits.claimEnds(claimed, left);
       if (left.tasks > 0 || left.bytes !== 0) this.#loop.wakeUp();

@@ -17,9 +17,10 @@ export async function view(
   const lane = laneOf(snapshot);
   const lowest =
     lane !== undefined && snapshot.head.state === 'waiting' ? await context.store.lowest(lane) : undefined;
+  const hasResult = snapshot.head.state === 'succeeded';
   return {
     snapshot: withReports(context, snapshot),
-    result: withResult ? await context.store.result(snapshot.id) : undefined,
+    result: withResult && hasResult ? await context.store.result(snapshot.id) : undefined,
     // Beside a commit in progress, the read of the lane may return a later task, which blocks nothing.
     blockedByTaskId: lowest !== undefined && lowest.seq < (snapshot.laneSeq ?? 0) ? lowest.id : undefined,
   };

@@ -33,6 +33,37 @@ export const limitsAndTurns: Subject = (requires) => {
     },
   );
 
+  requires(
+    'a receive call of a transactional broker names the deliveries that it takes before the next call reads its room',
+    async (fixture) => {
+      if (!fixture.transactionalDispatch) return;
+      const order: string[] = [];
+      const call = (name: string) =>
+        fixture.broker.receive(
+          [queue],
+          fixture.receiveRequest({
+            types,
+            waitMs: 20_000,
+            room: () => {
+              order.push(`${name} reads its room`);
+              return { tasks: 1, bytes: 1_000_000 };
+            },
+            taken: (deliveries) => order.push(`${name} takes ${deliveries.length}`),
+          }),
+        );
+      const waiting = [call('a'), call('b')];
+      await fixture.clock.settle();
+      order.length = 0;
+      await acceptSent(fixture, [{}, {}]);
+      const received = await Promise.all(waiting);
+      expect(received.map((deliveries) => deliveries.length)).toEqual([1, 1]);
+      const takes = ['a takes 1', 'b takes 1'].map((line) => order.indexOf(line));
+      expect(takes.every((at) => at > 0)).toBe(true);
+      for (const name of ['a', 'b'])
+        expect(order[order.indexOf(`${name} takes 1`) - 1]).toBe(`${name} reads its room`);
+    },
+  );
+
   requires('the limit of a type counts all its versions and all queues together', async (fixture) => {
     await acceptSent(fixture, [{}, { typeVersion: 2 }, { queue: 'other' }]);
     const roomOfType = (): number => 2;

@@ -61,7 +61,7 @@ export class TransactionalBroker implements BrokerKind {
     const room = request.room();
     let { bytes } = room;
     const typeRoom = typeRoomOf(request);
-    return this.queues.take(queues, nowMs, (queued, soFar) => {
+    const deliveries = this.queues.take(queues, nowMs, (queued, soFar) => {
       const { submission } = queued.row;
       if (soFar.length >= room.tasks || bytes <= 0) return 'full';
       if (
@@ -75,6 +75,8 @@ export class TransactionalBroker implements BrokerKind {
       typeRoom?.use(submission.type);
       return this.#receive(queued, nowMs);
     });
+    if (deliveries.length > 0) request.taken?.(deliveries);
+    return deliveries;
   }
 
   changeVisibility(receiptHandle: string, ms: number): boolean {

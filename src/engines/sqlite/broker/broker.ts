@@ -203,7 +203,9 @@ export class SqliteBroker implements Broker {
     const room = { ...request.room(), ofType: typeRoomOf(request) };
     const taken = readyIndex.take(filter, room, clock.now(), order);
     if (taken.length > 0) this.#receiveCount++;
-    return taken.map((one) => this.#deliveryOf(one));
+    const deliveries = taken.map((one) => this.#deliveryOf(one));
+    if (deliveries.length > 0) request.taken?.(deliveries);
+    return deliveries;
   }
 
   #deliveryOf({ entry, snapshot }: TakenEntry): Delivery {

@@ -21,7 +21,7 @@ export interface ReadyCacheSizes {
  */
 export const readyCacheSizes: ReadyCacheSizes = {
   entries: 12_000,
-  bytes: 64 * 1_048_576,
+  bytes: 32 * 1_048_576,
   refillBelow: 5_000,
   refillBy: 2_000,
 };

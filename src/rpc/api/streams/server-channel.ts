@@ -26,6 +26,8 @@ export interface ServerChannelEvents {
 export interface ServerChannel<Message> {
   /** Returns how many bytes can be sent on the stream now without waiting for the client to read. */
   roomBytes(): number;
+  /** Counts `bytes` more, or less, that are being prepared for the stream, like those that are not sent. */
+  preparing(bytes: number): void;
   send(message: Message): void;
   end(error?: HoldfastError): void;
   messageReceived(): void;
@@ -53,6 +55,7 @@ export function openChannel<Message>(
   }
   let open = true;
   let lastSentAtMs = deps.clock.monotonic();
+  let preparingBytes = 0;
   const unsent = deps.unsent.of(context.identity, () => events.roomFreed?.());
   const life = startStreamLife(deps.clock, {
     keepAlive() {
@@ -76,7 +79,7 @@ export function openChannel<Message>(
   context.signal.addEventListener('abort', onAbort);
 
   function count(): void {
-    if (open) unsent.set(stream.bufferedBytes);
+    if (open) unsent.set(stream.bufferedBytes + preparingBytes);
   }
   function send(message: Message | ControlMessage): void {
     if (!open) return;
@@ -100,8 +103,12 @@ export function openChannel<Message>(
   }
   if (context.signal.aborted) end();
   const roomBytes = (): number =>
-    Math.max(0, Math.min(limits.streamFillBytes - stream.bufferedBytes, unsent.roomBytes));
-  return { roomBytes, send, end, messageReceived: life.messageReceived, drain: life.drain };
+    Math.max(0, Math.min(limits.streamFillBytes - stream.bufferedBytes - preparingBytes, unsent.roomBytes));
+  const preparing = (bytes: number): void => {
+    preparingBytes += bytes;
+    count();
+  };
+  return { roomBytes, preparing, send, end, messageReceived: life.messageReceived, drain: life.drain };
 }
 
 /**

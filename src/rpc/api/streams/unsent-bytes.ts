@@ -8,7 +8,7 @@ type UnsentLimits = Pick<Limits, 'unsentBytes' | 'unsentBytesPerIdentity'>;
 export interface StreamUnsent {
   /** How many bytes more the streams of this identity, and of the node, may have unsent. */
   readonly roomBytes: number;
-  /** Records how many bytes of the stream are unsent now. */
+  /** Records how many bytes of the stream are unsent now, with those that are being prepared for it. */
   set(bytes: number): void;
 }
 

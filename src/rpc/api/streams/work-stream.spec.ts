@@ -375,6 +375,41 @@ describe('a Work stream', () => {
     expect(assignedKeys(recorded)).toEqual(['a']);
   });
 
+  it.each(['already wait', 'are submitted later'])(
+    'leaves the share of an identity when tasks %s and 60 of its streams read nothing',
+    async (when) => {
+      const node = await apiNode();
+      const spec = specOf(JSON.stringify('x'.repeat(200_000)));
+      const submitAll = async (): Promise<void> => {
+        for (let i = 0; i < 300; i += 10) {
+          const ten = Array.from({ length: 10 }, (_, k) => item(`k${i + k}`, { spec }));
+          await submitItems(node, ...ten);
+        }
+      };
+      if (when === 'already wait') await submitAll();
+      const streams = Array.from({ length: 60 }, () => connect(node));
+      let unsentBytes = 0;
+      for (const { recorded } of streams) {
+        const keep = recorded.send.bind(recorded);
+        recorded.send = (message) => {
+          if (message.kind === 'assignments') {
+            recorded.bufferedBytes += message.tasks.length * spec.length;
+            unsentBytes += message.tasks.length * spec.length;
+          }
+          keep(message);
+        };
+      }
+      for (const [i, { worker }] of streams.entries())
+        worker.message({ ...hello, workerId: `i${i}`, tasks: 100, bytes: 64_000_000 });
+      await node.clock.settle();
+      if (when === 'are submitted later') await submitAll();
+      await node.clock.settle();
+      expect(unsentBytes).toBeGreaterThan(limits.unsentBytesPerIdentity - limits.streamFillBytes);
+      // The last receive call with room takes at most a whole task more.
+      expect(unsentBytes).toBeLessThanOrEqual(limits.unsentBytesPerIdentity + limits.payloadBytes);
+    },
+  );
+
   it('sends a keep-alive every 20 s, and is cut if the worker has sent nothing for more than 60 s', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);

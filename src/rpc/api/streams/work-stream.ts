@@ -65,6 +65,7 @@ export function workStream(
       sink: {
         assign: (seq, tasks) => later(() => assign(seq, tasks)),
         roomBytes: () => open.roomBytes(),
+        taking: (bytes) => open.preparing(bytes),
         cancel: (id, fencingToken, cause) =>
           later(() => open.send({ kind: 'cancel', id, fencingToken, cause })),
         drain: () => later(() => open.drain()),

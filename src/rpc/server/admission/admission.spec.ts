@@ -8,6 +8,7 @@ import {
   startListeningNode,
 } from '../../../../test/fixtures/listening-node.ts';
 import { frame, type RawCall, type RawSession, rawSession } from '../../../../test/fixtures/raw-grpc.ts';
+import { HoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
 import { TaskView } from '../../gen/holdfast/v1/task_pb.ts';
 import { GetTaskRequestSchema } from '../../gen/holdfast/v1/task_service_pb.ts';
@@ -254,6 +255,43 @@ describe('clients without a certificate', () => {
       });
     },
   );
+});
+
+describe('a stream of an identity that has as many streams as it may', () => {
+  const work = '/holdfast.v1.WorkerService/Work';
+
+  it.each([work, report, watchTasks])('is refused at its headers, and holds nothing: %s', async (path) => {
+    let opened = 0;
+    const served = await start({
+      wrap: (api) => ({
+        ...api,
+        ensureStreamRoom: ({ name }) => {
+          if (name.endsWith('/greedy'))
+            throw new HoldfastError('RESOURCE_EXHAUSTED', 'LIMIT_REACHED', 'Full.');
+        },
+        work: (stream, context) => {
+          opened++;
+          return api.work(stream, context);
+        },
+        report: (stream, context) => {
+          opened++;
+          return api.report(stream, context);
+        },
+        watch: (request, context) => {
+          opened++;
+          return api.watch(request, context);
+        },
+      }),
+    });
+    const greedy = await connect(served, 'greedy');
+    const refused = Array.from({ length: 20 }, () => greedy.call(path));
+    expect(await reasonsOf(refused, 20)).toEqual(Array(20).fill('LIMIT_REACHED'));
+    await expect.poll(() => served.listening.receivingBytes).toBe(0);
+    expect(opened).toBe(0);
+    const other = (await connect(served, 'other')).call(path);
+    other.stream.write(frame(Buffer.alloc(0)));
+    await expect.poll(() => opened).toBe(1);
+  });
 });
 
 describe('a client without a certificate', () => {

@@ -48,6 +48,15 @@ describe('calls of one identity', () => {
     expect(calls.turns.waiting).toBe(0);
   });
 
+  it('that read begin four in a turn, so that turns stay short, beside as many others as before', async () => {
+    const calls = new Calls();
+    for (let i = 0; i < 10; i++) void calls.run(`a/${i}`, taskRead);
+    for (let i = 0; i < 10; i++) void calls.run(`b/${i}`, reading(100));
+    expect([calls.countOf('a'), calls.countOf('b')]).toEqual([4, 10]);
+    await calls.turn();
+    expect(calls.countOf('a')).toBe(10);
+  });
+
   it('begin although each is larger than a turn', async () => {
     const calls = new Calls();
     void calls.run('a/0', reading(10_000));
@@ -126,9 +135,9 @@ describe('reads in progress', () => {
 
   it('are bounded for all identities together, and each that ends lets the next one begin', async () => {
     const calls = new Calls();
-    for (const identity of 'abcdefghij')
+    for (const identity of 'abcdefghijklmnopqrst')
       for (let i = 0; i < 100; i++) void calls.run(`${identity}/${i}`, taskRead);
-    for (let i = 0; i < 10; i++) await calls.turn();
+    for (let i = 0; i < 60; i++) await calls.turn();
     expect(calls.begun).toHaveLength(96);
     for (const name of calls.begun.slice(0, 10)) calls.end(name);
     await calls.turn();

@@ -12,6 +12,12 @@ import { type Part, Room, type RoomLimits } from './room.ts';
 
 /** In one turn of the event loop calls begin until they have this many units of work. A unit is one task of a batch, about 25 µs. */
 const turnUnits = 4_096;
+/**
+ * Reads begin until they have this many units, since their answers are built in the same turn. In each turn of the event loop
+ * a listener accepts one connection (libuv), and a new connection needs four turns more for its TLS handshake and its first
+ * request, so that new connections wait long if each turn is long.
+ */
+const readingTurnUnits = 256;
 /** The units that an identity may begin before the next identity is served. */
 const quantumUnits = 256;
 /** The most units of submissions that are handed to the store at the same time. */
@@ -52,14 +58,21 @@ type Waiting = Map<string, OwnCalls>;
 interface Kind {
   readonly waiting: Waiting;
   readonly room: Room | undefined;
+  /** The most units that calls of this kind begin with in one turn of the event loop, and those of the present turn. */
+  readonly turnUnits: number;
+  begunUnits: number;
+}
+
+function kindOf(room: Room | undefined, most: number = turnUnits): Kind {
+  return { waiting: new Map(), room, turnUnits: most, begunUnits: 0 };
 }
 
 export class Turns {
   readonly #clock: Clock;
   /** Calls of one kind wait apart from those of another, so that none waits for room that it does not need. */
-  readonly #storing: Kind = { waiting: new Map(), room: new Room(storing) };
-  readonly #reading: Kind = { waiting: new Map(), room: new Room(reading) };
-  readonly #others: Kind = { waiting: new Map(), room: undefined };
+  readonly #storing = kindOf(new Room(storing));
+  readonly #reading = kindOf(new Room(reading), readingTurnUnits);
+  readonly #others = kindOf(undefined);
   /** Changes its order at each turn of the event loop, so that no kind of call uses up all turns. */
   readonly #kinds: Kind[] = [this.#storing, this.#reading, this.#others];
   #begunUnits = 0;
@@ -85,7 +98,7 @@ export class Turns {
     if (work === undefined) return run();
     const { name } = identity;
     const kind = this.#kindOf(work);
-    const isLate = kind.waiting.size > 0 || this.#isUsed;
+    const isLate = kind.waiting.size > 0 || this.#isUsedBy(kind);
     const part = isLate ? undefined : kind.room?.partFor(name, work.held);
     if (isLate || (kind.room !== undefined && part === undefined))
       return this.#turnOf(name, work, signal).then((at) => this.#run(name, work, at, run));
@@ -142,14 +155,16 @@ export class Turns {
     if (waiting.size > 0) this.#schedule();
   }
 
-  /** True if the calls that have begun are the work of a whole turn of the event loop. */
-  get #isUsed(): boolean {
-    return this.#begunUnits >= turnUnits;
+  /** True if the calls that have begun, or those of this kind, are the work of a whole turn of the event loop. */
+  #isUsedBy(kind: Kind): boolean {
+    return this.#begunUnits >= turnUnits || kind.begunUnits >= kind.turnUnits;
   }
 
   #count(identity: string, work: Work, part: Part | undefined): void {
+    const kind = this.#kindOf(work);
     this.#begunUnits += work.units;
-    if (part !== undefined) this.#kindOf(work).room?.enter(identity, work.held, part);
+    kind.begunUnits += work.units;
+    if (part !== undefined) kind.room?.enter(identity, work.held, part);
     this.#schedule();
   }
 
@@ -159,6 +174,7 @@ export class Turns {
     this.#clock.soon(() => {
       this.#isScheduled = false;
       this.#begunUnits = 0;
+      for (const kind of this.#kinds) kind.begunUnits = 0;
       const [first] = this.#kinds.splice(0, 1) as [Kind];
       this.#kinds.push(first);
       for (const kind of this.#kinds) this.#serve(kind);
@@ -175,8 +191,9 @@ export class Turns {
    * Begins waiting calls, by turns of the identities, until the turn is used or the next call does not fit. Its identity
    * stays the first one, with its credit.
    */
-  #serveInTurns({ waiting, room }: Kind): void {
-    for (let [first] = waiting; first !== undefined && !this.#isUsed; [first] = waiting) {
+  #serveInTurns(kind: Kind): void {
+    const { waiting, room } = kind;
+    for (let [first] = waiting; first !== undefined && !this.#isUsedBy(kind); [first] = waiting) {
       const [identity, own] = first;
       if (!own.isServed) own.credit += quantumUnits;
       own.isServed = true;
@@ -194,10 +211,10 @@ export class Turns {
   }
 
   /** Begins the calls of an identity with few, for which the reserve has room. */
-  #serveReserve({ waiting }: Kind, room: Room, identity: string, own: OwnCalls): void {
+  #serveReserve(kind: Kind, room: Room, identity: string, own: OwnCalls): void {
     for (const call of own.calls) {
-      if (this.#isUsed || !room.fitsReserve(identity, call.work.held)) return;
-      this.#begin(waiting, identity, own, call, 'reserve');
+      if (this.#isUsedBy(kind) || !room.fitsReserve(identity, call.work.held)) return;
+      this.#begin(kind.waiting, identity, own, call, 'reserve');
     }
   }
 

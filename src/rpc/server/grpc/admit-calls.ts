@@ -7,7 +7,10 @@ import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
 import type { Clock } from '../../../ports/clock.ts';
+import type { Api } from '../../api/api.ts';
 import { type Connection, connectionOf } from '../../auth/connections.ts';
+import { TaskService } from '../../gen/holdfast/v1/task_service_pb.ts';
+import { WorkerService } from '../../gen/holdfast/v1/worker_service_pb.ts';
 import type { Admission } from '../admission/admission.ts';
 import { MessageReader } from '../admission/message-reader.ts';
 import type { Authenticator } from '../authenticator.ts';
@@ -39,13 +42,26 @@ function ensureInternals(call: object): asserts call is BaseCall {
   });
 }
 
+/** The paths of the streams whose number is limited by identity. */
+const countedStreams: ReadonlySet<string> = new Set(
+  [TaskService.method.watchTasks, WorkerService.method.work, WorkerService.method.report].map(
+    ({ parent, name }) => `/${parent.typeName}/${name}`,
+  ),
+);
+
 export interface AdmissionDeps {
+  readonly api: Pick<Api, 'ensureStreamRoom'>;
   readonly admission: Admission;
   readonly authenticator: Authenticator;
   readonly clock: Clock;
 }
 
-export function admissionInterceptor({ admission, authenticator, clock }: AdmissionDeps): ServerInterceptor {
+export function admissionInterceptor({
+  api,
+  admission,
+  authenticator,
+  clock,
+}: AdmissionDeps): ServerInterceptor {
   return ({ path, requestStream }, call) => {
     const base: object = call;
     try {
@@ -71,6 +87,8 @@ export function admissionInterceptor({ admission, authenticator, clock }: Admiss
       });
       keepAdmitted(base.stream, admitted);
       readBy(base, reader);
+      // The reader closes the bytes of the call with its stream, therefore a stream is refused after the reader began.
+      if (identity !== undefined && countedStreams.has(path)) api.ensureStreamRoom(identity);
       // The call itself: a wrapper around it would cost time for each message.
       return call as ServerInterceptingCall;
     } catch (thrown) {
