@@ -289,7 +289,7 @@ describe('a stream of an identity that has as many streams as it may', () => {
     await expect.poll(() => served.listening.receivingBytes).toBe(0);
     expect(opened).toBe(0);
     const other = (await connect(served, 'other')).call(path);
-    other.stream.write(frame(Buffer.alloc(0)));
+    other.stream.end(frame(Buffer.alloc(0)));
     await expect.poll(() => opened).toBe(1);
   });
 });
