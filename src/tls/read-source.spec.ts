@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { initAuthority } from '../certs/authority.ts';
-import { readPolicy } from '../rpc/auth/policy.ts';
+import { readPolicy } from '../rpc/auth/read-policy.ts';
 import { loadAuthorities } from './load.ts';
 
 const name = 'HOLDFAST_SPEC_SOURCE';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { expect, it, vi } from 'vitest';
-import { readPolicy } from '../../src/rpc/auth/policy.ts';
+import { readPolicy } from '../../src/rpc/auth/read-policy.ts';
 import { project, type Started, start, within } from './command-server.ts';
 
 vi.setConfig({ testTimeout: 40_000 });

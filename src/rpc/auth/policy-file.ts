@@ -2,7 +2,7 @@ import { asHoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { watchFiles } from '../../tls/watch-files.ts';
-import { openPolicy, type Policy, readPolicy } from './policy.ts';
+import { openPolicy, type Policy } from './policy.ts';
 
 export interface PolicySource {
   readonly current: Policy;
@@ -14,13 +14,14 @@ export interface PolicySource {
 /**
  * Returns the policy of a policy file, and reloads it when the file changes. While the changed file is invalid, the
  * last valid policy stays in force. Without a file every client with a certificate of the installation's authority may
- * make every call. Throws BAD_CONFIGURATION if the file is invalid at the start.
+ * make every call. Rejects with BAD_CONFIGURATION if the file is invalid at the start.
  */
-export function policySource(
+export async function policySource(
   file: string | undefined,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
-): PolicySource {
+): Promise<PolicySource> {
   if (file === undefined) return { current: openPolicy, onChange() {}, stop() {} };
+  const { readPolicy } = await import('./read-policy.ts');
   let current = readPolicy(file);
   const listeners: (() => void)[] = [];
   let loggedMessage = '';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { spiffeIds } from '../../tls/peer.ts';
-import { openPolicy, type Policy, readPolicy } from './policy.ts';
+import { openPolicy, type Policy } from './policy.ts';
+import { readPolicy } from './read-policy.ts';
 
 let dir: string;
 beforeAll(() => {

@@ -1,47 +1,9 @@
-/** Reads the policy file and authorizes peers by its rules. */
-import { z } from 'zod';
+/** Authorizes peers by the rules of a policy. */
 import { HoldfastError } from '../../core/errors.ts';
-import { name } from '../../core/rules.ts';
 import type { Peer } from '../../tls/peer.ts';
-import { readSource } from '../../tls/read-source.ts';
 import type { Identity, Verb } from '../api/api.ts';
 
 export const verbs: readonly Verb[] = ['submit', 'work', 'read', 'admin'];
-
-const nameRule = name();
-const validName = z.string().refine((value) => nameRule(value) === undefined, {
-  error: ({ input }) => nameRule(String(input)),
-});
-const pattern = z.string().min(1).max(1_024);
-
-const rule = z.strictObject({
-  /**
-   * The SPIFFE id or CN of the certificates to which this rule applies; `*` stands for any characters. The first rule
-   * that matches applies.
-   */
-  identity: pattern,
-  /** The tenants that the identity may use. Default: all tenants. */
-  tenants: z.array(validName).min(1).optional(),
-  /** The queues that the identity may use. Default: all queues. */
-  queues: z.array(validName).min(1).optional(),
-  /** The verbs that the identity may use. Default: all verbs. */
-  verbs: z
-    .array(z.enum(['submit', 'work', 'read', 'admin']))
-    .min(1)
-    .optional(),
-});
-
-const policyFile = z.strictObject({
-  rules: z.array(rule),
-  revoked: z
-    .strictObject({
-      /** Serial numbers of revoked certificates, in hexadecimal, as `holdfast certs show` prints them. */
-      serials: z.array(z.string().regex(/^[0-9A-Fa-f:]+$/, 'must be hexadecimal')).default([]),
-      /** Patterns of revoked identities, as in `rules`. Every certificate of such an identity is refused. */
-      identities: z.array(pattern).default([]),
-    })
-    .default({ serials: [], identities: [] }),
-});
 
 /** The permissions of every authenticated client if there is no policy file: all tenants, all queues and all verbs. */
 export const everything: Omit<Identity, 'name'> = { tenants: [], queues: [], verbs };
@@ -51,35 +13,32 @@ export interface Policy {
   authorize(peer: Peer): Identity | HoldfastError;
 }
 
+/** The content of a policy file. */
+export interface PolicyRules {
+  readonly rules: readonly {
+    /**
+     * The SPIFFE id or CN of the certificates to which this rule applies; `*` stands for any characters. The first rule
+     * that matches applies.
+     */
+    readonly identity: string;
+    /** The tenants that the identity may use. Default: all tenants. */
+    readonly tenants?: readonly string[] | undefined;
+    /** The queues that the identity may use. Default: all queues. */
+    readonly queues?: readonly string[] | undefined;
+    /** The verbs that the identity may use. Default: all verbs. */
+    readonly verbs?: readonly Verb[] | undefined;
+  }[];
+  readonly revoked: {
+    /** Serial numbers of revoked certificates, in hexadecimal, as `holdfast certs show` prints them. */
+    readonly serials: readonly string[];
+    /** Patterns of revoked identities, as in `rules`. Every certificate of such an identity is refused. */
+    readonly identities: readonly string[];
+  };
+}
+
 export const openPolicy: Policy = { authorize: ({ name: who }) => ({ ...everything, name: who }) };
 
-/** Reads a policy file. Throws FAILED_PRECONDITION with BAD_CONFIGURATION, which names every invalid field. */
-export function readPolicy(file: string): Policy {
-  let json: unknown;
-  try {
-    json = JSON.parse(readSource(file).toString('utf8'));
-  } catch (thrown) {
-    const why = thrown instanceof SyntaxError ? 'is not JSON' : 'cannot be read';
-    throw badPolicy(`The policy file '${file}' ${why}: ${(thrown as Error).message}.`, thrown);
-  }
-  const parsed = policyFile.safeParse(json);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      ({ path, message }) => `${path.join('.') || 'the file'}: ${message}`,
-    );
-    throw badPolicy(`The policy file '${file}' is wrong: ${problems.join('; ')}.`, parsed.error);
-  }
-  return policyOf(parsed.data);
-}
-
-function badPolicy(message: string, cause: unknown): HoldfastError {
-  return new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', message, {
-    cause,
-    help: 'It is JSON: { "rules": [{ "identity": "spiffe://…/*", "tenants": […], "queues": […], "verbs": […] }], "revoked": { "serials": […], "identities": […] } }.',
-  });
-}
-
-function policyOf({ rules, revoked }: z.infer<typeof policyFile>): Policy {
+export function policyOf({ rules, revoked }: PolicyRules): Policy {
   const serials = new Set(revoked.serials.map(plainSerial));
   const revokedMatchers = revoked.identities.map(matcher);
   const ruleMatchers = rules.map((one) => ({ ...one, matches: matcher(one.identity) }));

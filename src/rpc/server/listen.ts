@@ -95,7 +95,7 @@ export async function listen(options: ListenOptions): Promise<ListeningServer> {
   for (const endpoint of [options.grpc, options.http]) {
     if (endpoint !== undefined && 'plaintext' in endpoint) ensurePlaintextAllowed(endpoint.host);
   }
-  const policy = policySource(options.auth?.policyFile, options);
+  const policy = await policySource(options.auth?.policyFile, options);
   const health = new ServingState(services.map(({ typeName }) => typeName));
   const shared: Shared = { policy, health, admission: new Admission({ ...options.bounds, clock }) };
   const opened: Listener[] = [];
