@@ -4,10 +4,10 @@ import type { TaskEvent } from '../../core/task/event.ts';
 import { evolve } from '../../core/task/evolve.ts';
 import { type Head, type Progress, type ShownState, shownState } from '../../core/task/head.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Snapshot, TaskId, TaskStore } from '../../ports/task-store.ts';
+import type { HeadSummary, Snapshot, TaskId, TaskStore } from '../../ports/task-store.ts';
 import { notFound } from '../rejections.ts';
-import type { HeadBatcher, HeadRead } from './head-batcher.ts';
 import type { Polled, PollSchedule } from './poll-schedule.ts';
+import type { ReadBatcher } from './read-batcher.ts';
 
 /**
  * The time between polls of a watched task that other nodes may change, in ms. While the task does not change, the time
@@ -19,10 +19,18 @@ const keptEvents = 8;
 /** The most characters that the messages of the kept events may have in all. */
 const keptMessageChars = 2_048;
 
+/**
+ * The result of one read of a task's head; undefined if the task does not exist, or if the store reads heads alone and the task
+ * has not changed since its submission. It includes the whole snapshot if the store cannot read the head alone.
+ */
+export type HeadRead = { readonly head: HeadSummary; readonly snapshot: Snapshot | undefined };
+
 export interface WatchedTaskParts {
   readonly store: TaskStore;
   readonly clock: Clock;
-  readonly reads: HeadBatcher;
+  /** The first reads of tasks, as a whole. */
+  readonly firstReads: ReadBatcher<Snapshot>;
+  readonly reads: ReadBatcher<HeadRead>;
   readonly polls: PollSchedule;
 }
 
@@ -201,8 +209,7 @@ export class WatchedTask implements Polled {
   }
 
   async #readFirst(): Promise<boolean> {
-    const { store, clock } = this.#parts;
-    const [snapshot] = await store.read([this.id], clock.now());
+    const snapshot = await this.#parts.firstReads.read(this.id, false);
     if (snapshot === undefined) {
       this.failure = notFound(this.id);
       return false;

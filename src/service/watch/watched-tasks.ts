@@ -1,14 +1,29 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { TaskId, TaskStore } from '../../ports/task-store.ts';
 import type { ChangeFeed } from './change-feed.ts';
-import { HeadBatcher } from './head-batcher.ts';
 import { PollSchedule } from './poll-schedule.ts';
-import { WatchedTask, type WatchedTaskParts } from './watched-task.ts';
+import { ReadBatcher, type ReadMany } from './read-batcher.ts';
+import { type HeadRead, WatchedTask, type WatchedTaskParts } from './watched-task.ts';
 
 interface WatchedTasksOptions {
   readonly store: TaskStore;
   readonly clock: Clock;
   readonly feed: ChangeFeed;
+}
+
+/** Returns a read of heads: of these alone if the store can, else of the whole snapshots. */
+function headReader(store: TaskStore, clock: Clock): ReadMany<HeadRead> {
+  const { heads } = store;
+  if (heads === undefined) {
+    return async (ids) => {
+      const snapshots = await store.read(ids, clock.now());
+      return snapshots.map((snapshot) => snapshot && { head: snapshot.head, snapshot });
+    };
+  }
+  return async (ids) => {
+    const found = await heads.call(store, ids, clock.now());
+    return found.map((head) => head && { head, snapshot: undefined });
+  };
 }
 
 /** The tasks that are watched on this node. Each task is read once for all of its watchers, for as long as it has any. */
@@ -17,7 +32,12 @@ export class WatchedTasks {
   readonly #tasks = new Map<TaskId, WatchedTask>();
 
   constructor({ store, clock, feed }: WatchedTasksOptions) {
-    this.#parts = { store, clock, reads: new HeadBatcher(store, clock), polls: new PollSchedule(clock) };
+    this.#parts = {
+      ...{ store, clock },
+      firstReads: new ReadBatcher(clock, (ids) => store.read(ids, clock.now())),
+      reads: new ReadBatcher(clock, headReader(store, clock)),
+      polls: new PollSchedule(clock),
+    };
     feed.listen((id) => {
       // While nothing is watched, a look for each change would hash its id, which costs half a microsecond a task.
       if (this.#tasks.size > 0) this.#tasks.get(id)?.requestRead();
