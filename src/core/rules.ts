@@ -4,6 +4,7 @@
  */
 import { type HoldfastError, invalid, type Violation } from './errors.ts';
 import { limits } from './limits.ts';
+import { isTraceparent } from './submission/traceparent.ts';
 
 /** Checks one value. Returns undefined if it is valid, else a problem such as `is 0; a whole number from 1 to 8`. */
 export type Rule<V> = (value: V) => string | undefined;
@@ -129,11 +130,9 @@ export function fraction(value: number): string | undefined {
   return value >= 0 && value <= 1 ? undefined : `is ${value}; from 0 to 1`;
 }
 
-const traceparentPattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
-
 /** A W3C traceparent, or an empty text. */
 export function traceparent(value: string): string | undefined {
-  return value === '' || traceparentPattern.test(value) ? undefined : 'is not a W3C traceparent';
+  return value === '' || isTraceparent(value) ? undefined : 'is not a W3C traceparent';
 }
 
 export function oneOf<V extends string>(known: readonly V[]): Rule<V> {

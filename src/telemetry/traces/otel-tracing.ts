@@ -60,6 +60,10 @@ class RecordedSpan implements Span {
     this.traceparent = traceparentOf(span.spanContext());
   }
 
+  get isRecording(): boolean {
+    return this.#span.isRecording();
+  }
+
   run<T>(work: () => T): T {
     // A span of another process's trace begins with an empty context, so that nothing of this process's callers joins it.
     const around = this.#isRemote ? ROOT_CONTEXT : context.active();
