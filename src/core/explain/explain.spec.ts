@@ -227,6 +227,15 @@ const cases: readonly Case[] = [
     },
   },
   {
+    title: 'a fetched task whose worker has sent no heartbeat, since its thread is blocked',
+    code: 'RUNNING_SILENT',
+    life: () => {
+      const life = new TaskLife();
+      life.claim(true, false);
+      return life.later(13_000);
+    },
+  },
+  {
     title: 'a fetched task that has lost two workers',
     code: 'RUNS_ALONE',
     life: () => {
@@ -376,6 +385,16 @@ describe('the verdict', () => {
     const life = claimed({ retry: { maxAttempts: 1 } });
     life.settle('failed');
     expect(verdictOf(life).sentence).toMatch(/^Its only attempt failed\./);
+  });
+
+  it('on a cancelled task of a silent worker says that it ends with its lease, and not that the worker knows', () => {
+    const life = claimed();
+    life.cancel();
+    expect(verdictOf(life).sentence).toMatch(/gets the request with its next heartbeat at the latest/);
+    const { code, sentence, untilMs } = verdictOf(life.later(13_000));
+    expect(code).toBe('CANCEL_ASKED');
+    expect(sentence).toMatch(/has sent no heartbeat for 13 s\. Unless one comes, the task is cancelled in 17 s\.$/);
+    expect(untilMs).toBe(startMs + 30_000);
   });
 
   it('on a task without a worker for it says since when it is ready', () => {

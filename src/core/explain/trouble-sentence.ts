@@ -69,7 +69,7 @@ export function troubleSentence(
       return `${ofType} failed and ${verb(count, 'waits', 'wait')} for a next attempt: ${asEnd(String(evidence.error))}`;
     }
     case 'RUNNING_SILENT':
-      return `${some(count)} ${verb(count, 'runs', 'run')} silent: worker ${worker} has sent no heartbeat for up to ${forLong}.`;
+      return `${some(count)} ${verb(count, 'is', 'are')} held by worker ${worker}, which has sent no heartbeat for up to ${forLong}.`;
     case 'LEASE_LOST':
       return `${some(count)} ${verb(count, 'waits', 'wait')} to run elsewhere: worker ${worker} has not renewed ${verb(count, 'its lease', 'their leases')}.`;
     case 'SERVER_GRACE':

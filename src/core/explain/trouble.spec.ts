@@ -71,8 +71,8 @@ const rows: readonly Row[] = [
   },
   {
     verdict: verdictOf('RUNNING_SILENT', { sinceMs: since, evidence: { worker } }),
-    one: '1 task runs silent: worker crawler/7 has sent no heartbeat for up to 14 s.',
-    two: '2 tasks run silent: worker crawler/7 has sent no heartbeat for up to 14 s.',
+    one: '1 task is held by worker crawler/7, which has sent no heartbeat for up to 14 s.',
+    two: '2 tasks are held by worker crawler/7, which has sent no heartbeat for up to 14 s.',
   },
   {
     verdict: verdictOf('LEASE_LOST', { evidence: { worker } }),
