@@ -381,6 +381,13 @@ describe('the verdict', () => {
     expect(verdictOf(life(), facts)).toMatchObject({ code });
   });
 
+  it('on a late task of an embedded store names no command that an embedded store does not have', () => {
+    const life = new TaskLife({ delayMs: 1_000 });
+    const verdict = verdictOf(life.later(8_000), { message: { isLost: false, resentAtMs: undefined } });
+    expect(verdict).toMatchObject({ code: 'MESSAGE_LOST', next: '' });
+    expect(verdict.sentence).toBe('It has been due for 7 s, and the server has not made it ready yet.');
+  });
+
   it('on a task with one attempt says that its only attempt failed', () => {
     const life = claimed({ retry: { maxAttempts: 1 } });
     life.settle('failed');
@@ -393,7 +400,9 @@ describe('the verdict', () => {
     expect(verdictOf(life).sentence).toMatch(/gets the request with its next heartbeat at the latest/);
     const { code, sentence, untilMs } = verdictOf(life.later(13_000));
     expect(code).toBe('CANCEL_ASKED');
-    expect(sentence).toMatch(/has sent no heartbeat for 13 s\. Unless one comes, the task is cancelled in 17 s\.$/);
+    expect(sentence).toMatch(
+      /has sent no heartbeat for 13 s\. Unless one comes, the task is cancelled in 17 s\.$/,
+    );
     expect(untilMs).toBe(startMs + 30_000);
   });
 

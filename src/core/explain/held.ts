@@ -21,7 +21,7 @@ export function explainHeld(task: ExplainedTask, facts: ExplainFacts): Verdict {
   // Another node may have taken a later heartbeat, which the end of the lease shows.
   const silentMs = nowMs - Math.max(facts.lastHeartbeatAtMs ?? 0, leaseEndAtMs - timing.leaseMs);
   const isSilent = silentMs > silentFromMs;
-  if (head.cancelRequested) return cancelAsked(task, { nowMs, silentMs: isSilent ? silentMs : undefined });
+  if (head.cancelRequested) return cancelPending(task, { nowMs, silentMs: isSilent ? silentMs : undefined });
   const isBegun = head.begun || facts.begun;
   if (isSilent) {
     const does = isBegun ? 'runs it' : 'has fetched it';
@@ -46,7 +46,7 @@ export function explainHeld(task: ExplainedTask, facts: ExplainFacts): Verdict {
 }
 
 /** A worker that is silent knows nothing of the request: it may have ended. The task is then cancelled when its lease ends. */
-function cancelAsked(
+function cancelPending(
   task: ExplainedTask,
   { nowMs, silentMs }: { readonly nowMs: number; readonly silentMs: number | undefined },
 ): Verdict {
