@@ -61,9 +61,10 @@ describe('the rules of deploy/observability', () => {
 
   it('have alerts with a severity, a sentence, a runbook and a name in docs/objectives.md each', () => {
     const alerts = rules.filter(({ alert }) => alert !== undefined);
-    const documented = [...textOf('docs/objectives.md').matchAll(/`([A-Z][a-z]+[A-Z]\w+)`/g)];
-    expect(new Set(alerts.map(({ alert }) => alert))).toEqual(new Set(documented.map(([, name]) => name)));
+    const documented = textOf('docs/objectives.md');
+    expect(alerts.length).toBeGreaterThan(0);
     for (const { alert, labels, annotations } of alerts) {
+      expect(documented).toContain(`\`${alert}\``);
       expect(['page', 'ticket'], alert).toContain(labels?.severity);
       expect(annotations?.summary, alert).toMatch(/\.$|: \{\{ \$labels\.cause \}\}\.$/);
       expect(annotations?.runbook_url, alert).toMatch(/^docs\/runbooks\/[a-z-]+\.md$/);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lives, minuteMs, startMs, steps, TaskLife } from '../../../test/fixtures/task-life.ts';
 import type { Submission } from '../submission/submission.ts';
+import type { TaskEvent } from '../task/event.ts';
 import { type ShownState, shownState } from '../task/head.ts';
 import { explain } from './explain.ts';
 import type { ExplainedTask, ExplainFacts, WorkerFact } from './facts.ts';
@@ -48,6 +49,10 @@ function factsAt(nowMs: number, facts: Partial<ExplainFacts> = {}): ExplainFacts
 /** Returns the verdict on a task at the time to which its life has come. */
 function verdictOf(life: TaskLife, facts: Partial<ExplainFacts> = {}) {
   return explain(taskOf(life), factsAt(life.nowMs, facts));
+}
+
+function isRequest(event: TaskEvent): event is Extract<TaskEvent, { kind: 'cancelRequested' }> {
+  return event.kind === 'cancelRequested';
 }
 
 function claimed(...args: ConstructorParameters<typeof TaskLife>): TaskLife {
@@ -379,6 +384,15 @@ const someFacts: fc.Arbitrary<Partial<ExplainFacts>> = fc.record({
 describe('the verdict', () => {
   it.each(cases)('on $title is $code', ({ code, life, facts }) => {
     expect(verdictOf(life(), facts)).toMatchObject({ code });
+  });
+
+  it('on a task that was cancelled while a worker held it names the identity that requested it', () => {
+    const life = claimed();
+    life.cancel();
+    life.later(minuteMs).expire();
+    const { code, sentence, evidence } = verdictOf(life);
+    expect([code, evidence]).toEqual(['CANCELLED', { actor: life.events.find(isRequest)?.actor }]);
+    expect(sentence).toMatch(/^Actor '.+' cancelled it/);
   });
 
   it('on a late task of an embedded store names no command that an embedded store does not have', () => {

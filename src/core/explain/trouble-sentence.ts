@@ -62,7 +62,7 @@ export function troubleSentence(
     case 'LANE_HELD_BY_DEAD':
       return `Lane '${orderingKey}' of queue '${queue}' is held by dead task ${evidence.blockedByTaskId}: ${wait}.`;
     case 'WORKERS_FULL':
-      return `${typeWaits} for a free slot: all ${workers} workers that handle it are full.`;
+      return `${typeWaits} for a free slot: ${Number(workers) === 1 ? 'the only worker that handles it is' : `all ${workers} workers that handle it are`} full.`;
     case 'BACKOFF': {
       if (evidence.error === undefined || evidence.error === '')
         return `${typeWaits} for a next attempt, after a worker ended or gave ${verb(count, 'it', 'them')} back.`;

@@ -55,6 +55,11 @@ const rows: readonly Row[] = [
     two: "2 tasks of type 'note' wait for a free slot: all 4 workers that handle it are full.",
   },
   {
+    verdict: verdictOf('WORKERS_FULL', { sinceMs: since, evidence: { workers: 1 } }),
+    one: "1 task of type 'note' waits for a free slot: the only worker that handles it is full.",
+    two: "2 tasks of type 'note' wait for a free slot: the only worker that handles it is full.",
+  },
+  {
     verdict: verdictOf('LANE_HELD_BY_DEAD', { evidence: { blockedByTaskId: '1-x' } }),
     one: "Lane '' of queue 'mail' is held by dead task 1-x: 1 task waits.",
     two: "Lane '' of queue 'mail' is held by dead task 1-x: 2 tasks wait.",
