@@ -41,6 +41,8 @@ or answers with an error has at most one request at a time, delays no task and c
 - **Labels.** \`queue\`, \`type\` and the other names have at most ${mostNames} values each in a process; every further one counts as
   \`_other\`. A metric has at most 2,000 series. Ids, keys, names of workers and texts of errors are never labels. \`tenant\` is a label of
   the tenants that \`--metrics-tenants a,b\` (HOLDFAST_METRICS_TENANTS) names; all others share the series without it.
+  A node shows the gauges of 200 queues, those that it showed before first, so that new queues take no place of older ones; after a restart
+  the order is that of tenants and names. The other queues have no gauges, and no alert: let the policy say which queues an identity may use.
 - **Several nodes.** Counters add up over the processes: \`sum by (queue) (rate(…))\`. The gauges of a queue come from one of the nodes, the
   one that reconciles the queue, so \`sum\` and \`max\` are right for them too. While the queues move to another node, both may show them
   for a minute.

@@ -135,7 +135,7 @@ export const operationalAlerts: readonly AlertDefinition[] = [
     severity: 'page',
     expr: ({ seconds }) =>
       `max by (queue) (holdfast_queue_oldest_ready_age_seconds) > ${seconds(5 * minuteMs)}
-unless on (queue) max by (queue) (holdfast_queue_paused) == 1`,
+unless on (queue) min by (queue) (holdfast_queue_paused) == 1`,
     forMs: 5 * minuteMs,
     summary: 'A task of queue {{ $labels.queue }} has been ready for {{ $value | humanizeDuration }}.',
     description: 'Ready tasks of a queue that is not paused have not begun for more than 5 minutes.',

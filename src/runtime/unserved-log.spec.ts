@@ -66,3 +66,16 @@ it('nothing is logged of tasks that are ready for less than a minute, nor in the
   expect(log.lines).toEqual([]);
   await runtime.stop();
 });
+
+it('the command that goes on names the tenant, unless it is the default one', async () => {
+  const { clock, log, submit, service, runtime } = await startNode();
+  await submit('idle', 1);
+  await service.submit({ tenant: 'acme', queue: 'idle' }, [item('a')], none);
+  await clock.advance(2 * minuteMs + 1_000);
+  await runtime.stop();
+  const commands = log.lines.filter(({ cause }) => cause !== undefined).map(({ help }) => help);
+  expect([...new Set(commands)].toSorted()).toEqual([
+    'holdfast workers --queue idle',
+    'holdfast workers --queue idle --tenant acme',
+  ]);
+});

@@ -1,4 +1,6 @@
 import type { VerdictCode } from '../core/explain/verdict.ts';
+import { forTenant } from '../core/explain/words.ts';
+import { defaults } from '../core/limits.ts';
 import { type QueueRef, queueKey } from '../core/queue-ref.ts';
 import { traceIdsOf } from '../core/submission/traceparent.ts';
 import type { Snapshot } from '../ports/task-store.ts';
@@ -91,7 +93,7 @@ export class UnservedLog {
         examined: oldest.length,
         waiting: waiting.length,
         waiting_is_lower_bound: cursor !== undefined,
-        help: next,
+        help: forTenant(next, queue.tenant === defaults.tenant ? '' : queue.tenant),
       };
       log.warn(
         fields,

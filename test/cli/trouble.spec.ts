@@ -116,7 +116,7 @@ $`,
     const running = all.json.groups.find(({ verdict }: { verdict: string }) => verdict === 'RUNNING_SILENT');
     expect([...running.oldestIds].sort()).toEqual(silent.sort());
     expect(running.sentence).toMatch(
-      /^3 tasks run silent: worker crawler\/7 has sent no heartbeat for up to 13(\.\d)? s\.$/,
+      /^3 tasks are held by worker crawler\/7, which has sent no heartbeat for up to 13(\.\d)? s\.$/,
     );
     expect(all.json).toMatchObject({ isComplete: true, cutQueues: [], areWorkersComplete: true });
     const { out } = await command('trouble');

@@ -421,6 +421,19 @@ describe('holdfast why', () => {
     expect(out).toContain('line');
   });
 
+  it('reads a search that found a trace of very many spans', async () => {
+    const spans = Array.from({ length: 400_000 }, () => '{}');
+    const found = `{"data":[{"traceID":"ab","spans":[${spans.join(',')}]}]}`;
+    const store = await backend(({ request }) => ({
+      body: request.url?.startsWith('/api/traces?') === true ? found : '{}',
+    }));
+    const { json } = await why({ TRACES_URL: store.url }, '--json');
+    expect(json.backendFaults).toEqual([]);
+    expect(store.seen.map(({ request }) => request.url)).toContain(
+      `/api/v3/traces/${'ab'.padStart(32, '0')}`,
+    );
+  });
+
   it('reads no more spans and lines of an answer than a screen could need', async () => {
     const spans = Array.from({ length: 10_001 }, () => ({}));
     const traces = await backend(() => ({

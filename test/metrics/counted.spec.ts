@@ -181,6 +181,36 @@ describe('a flood of names', () => {
       'holdfast_task_submissions_total{queue="queue-29",type="_other",result="accepted"} 10',
     );
   });
+
+  it('of queues does not take the place of a queue that was shown before', async () => {
+    await node.submit([task('a')]);
+    await node.lines('holdfast_queue_oldest_ready_age_seconds');
+    for (let i = 0; i < 210; i++) await node.submit([task('a')], `a-${i}`);
+    await node.clock.advance(30_000);
+    const ages = await node.lines('holdfast_queue_oldest_ready_age_seconds');
+    expect(ages).toContain('holdfast_queue_oldest_ready_age_seconds{queue="mail"} 30');
+  });
+});
+
+describe('queues of one name', () => {
+  it('of which one is paused have the age of the other one, and are not paused', async () => {
+    await node.submit([task('a')]);
+    await node.clock.advance(20_000);
+    const acme = { ...target, tenant: 'acme' };
+    await node.node.service.submit(acme, [task('a')], { notAfterMs: undefined });
+    await node.node.service.updateQueue(target, { paused: true, onDead: undefined }, 'ann');
+    await node.clock.advance(10_000);
+    expect(await node.lines('holdfast_queue_paused')).toEqual(['holdfast_queue_paused{queue="mail"} 0']);
+    expect(await node.lines('holdfast_queue_oldest_ready_age_seconds')).toEqual([
+      'holdfast_queue_oldest_ready_age_seconds{queue="mail"} 10',
+    ]);
+    await node.node.service.updateQueue(acme, { paused: true, onDead: undefined }, 'ann');
+    await node.clock.advance(10_000);
+    expect(await node.lines('holdfast_queue_paused')).toEqual(['holdfast_queue_paused{queue="mail"} 1']);
+    expect(await node.lines('holdfast_queue_oldest_ready_age_seconds')).toEqual([
+      'holdfast_queue_oldest_ready_age_seconds{queue="mail"} 40',
+    ]);
+  });
 });
 
 describe('the name of a tenant', () => {

@@ -1,6 +1,8 @@
 import { listTasks } from '../../client/tasks/list-tasks.ts';
 import type { Transport } from '../../client/transport.ts';
+import { clipChars } from '../../core/clip.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { forTenant } from '../../core/explain/words.ts';
 import { limits } from '../../core/limits.ts';
 import { type Task, TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
@@ -15,6 +17,8 @@ const mostCandidates = 20;
 const explainedAtOnce = 5;
 /** The most tasks of a time that are read to find the candidates among them. */
 const mostRead = 1_000;
+/** The most characters of a sentence in the table. */
+const shownChars = 100;
 
 /** Tasks that fit what a user knows, the likeliest first. */
 export interface Found {
@@ -123,13 +127,18 @@ async function verdictOf(transport: Transport, task: Task, tenant: string): Prom
 
 type Candidates = readonly Candidate[];
 
+/** Cuts a sentence, and shows that: without a mark the rest of a number would be missed. */
+function inShort(sentence: string): string {
+  return sentence.length <= shownChars ? sentence : `${clipChars(sentence, shownChars - 1)}…`;
+}
+
 export function candidatesText(candidates: Candidates): string {
   const rows = candidates.map(({ task, code, sentence }) => [
     task.id,
     code,
     task.spec?.type ?? '',
     time(task.acceptedAtMs),
-    sentence.slice(0, 80),
+    inShort(sentence),
   ]);
   return table(['ID', 'VERDICT', 'TYPE', 'ACCEPTED', 'WHY'], rows);
 }
@@ -144,8 +153,8 @@ export function candidatesJson(candidates: Candidates, { count, isCut }: Found):
 }
 
 /** Returns the sentence that says how many more tasks fit, and the one that says how to go on. */
-export function candidateNotes({ tasks, count, isCut }: Found): string[] {
+export function candidateNotes({ tasks, count, isCut }: Found, tenant: string): string[] {
   const all = isCut ? `At least ${count.toLocaleString('en')}` : count.toLocaleString('en');
   const more = count > tasks.length || isCut ? [`${all} tasks fit; ${tasks.length} of them are shown.`] : [];
-  return [...more, 'One of them: holdfast why <id>'];
+  return [...more, `One of them: ${forTenant('holdfast why <id>', tenant)}`];
 }

@@ -60,6 +60,10 @@ describe('the time of a submission that a user knows', () => {
     ['10:03:45', '2026-02-30'],
     ['10:03:45', 'yesterday'],
     ['2026-06-30T10:03:45Z', '2026-06-30'],
+    ['10:03:45+25:00', undefined],
+    ['10:03:45+02:60', undefined],
+    ['10:03:45Z', '1969-12-31'],
+    ['02:30:00', '0001-03-29'],
   ])('is refused as %s of %s', (text, date) => {
     expect(() => range(text, date)).toThrow(expect.objectContaining({ reason: 'BAD_FIELD' }));
   });

@@ -17,6 +17,10 @@ const datePattern = /^\d{4}-\d\d-\d\d$/;
 const dayMs = 86_400_000;
 /** A submission counts as near if it was accepted at most this time in ms before or after the time that is known. */
 const nearMs = 1_000;
+/** The first day that may be asked for. Zones were not those of today before it, and the times of tasks are positive. */
+const firstDate = '1970-01-02';
+/** The most hours by which the clocks of a zone differ from UTC. */
+const mostZoneHours = 14;
 
 /** Returns how far the clocks of a zone are ahead of UTC at a time, in ms. */
 function offsetMs(atMs: number, zone: string): number {
@@ -92,7 +96,10 @@ export function submittedAt(
   const { hour, minute, second, fraction } = groups;
   const time = `${hour}:${minute}:${second ?? '00'}.${(fraction ?? '').padEnd(3, '0')}`;
   const givenDate = date ?? groups.date;
+  if (givenDate !== undefined && givenDate < firstDate)
+    throw usage(`No task was submitted on ${givenDate}.`, `Write a date from ${firstDate} on.`);
   const fixedMs = groups.zone === undefined ? undefined : zoneMs(groups.zone);
+  if (fixedMs === null) throw badTime(text);
   const aheadMs = fixedMs ?? offsetMs(nowMs, zone);
   const onDay = (day: string): number => {
     const wallMs = wallMsOf(day, time);
@@ -112,8 +119,10 @@ export function submittedAt(
   };
 }
 
-function zoneMs(zone: string): number {
+/** Returns how far a zone is ahead of UTC, in ms; null if there is no such zone. */
+function zoneMs(zone: string): number | null {
   if (zone === 'Z') return 0;
   const [hours = 0, minutes = 0] = zone.slice(1).split(':').map(Number);
+  if (hours > mostZoneHours || minutes > 59) return null;
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60_000;
 }

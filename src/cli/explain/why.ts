@@ -108,7 +108,7 @@ async function whyEach(transport: Transport, output: Output, found: Found, tenan
     return whyOne(transport, output, { id: only.id, tenant });
   const candidates = await verdictsOf(transport, found, tenant);
   output.result(candidatesJson(candidates, found), () => candidatesText(candidates));
-  for (const note of candidateNotes(found)) output.note(note);
+  for (const note of candidateNotes(found, tenant)) output.note(note);
 }
 
 interface WhyOptions {

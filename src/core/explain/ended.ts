@@ -1,6 +1,6 @@
 import type { DeadReason } from '../task/event.ts';
 import type { ExplainedTask } from './facts.ts';
-import { lastEvent, lastWorkerOf } from './last-event.ts';
+import { lastEvent, lastWorkerOf, newestOf } from './last-event.ts';
 import type { Verdict, VerdictCode } from './verdict.ts';
 import { asEnd, times } from './words.ts';
 
@@ -28,9 +28,11 @@ export function explainEnded(task: ExplainedTask): Verdict {
   }
   if (head.state === 'cancelled') {
     const event = lastEvent(task, 'cancelled');
-    const by = event?.actor ? `Actor '${event.actor}' cancelled it` : 'It was cancelled';
+    // The worker, or the end of the lease, ends a task that runs; its actor is the one of the request.
+    const actor = event?.actor || newestOf(task, 'cancelRequested')?.actor;
+    const by = actor ? `Actor '${actor}' cancelled it` : 'It was cancelled';
     const because = event?.message ? `: ${asEnd(event.message)}` : '.';
-    const evidence = event?.actor ? { actor: event.actor } : {};
+    const evidence = actor ? { actor } : {};
     return {
       code: 'CANCELLED',
       sentence: `${by}${because}`,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lives, minuteMs, startMs, steps, TaskLife } from '../../../test/fixtures/task-life.ts';
 import type { Submission } from '../submission/submission.ts';
+import type { TaskEvent } from '../task/event.ts';
 import { type ShownState, shownState } from '../task/head.ts';
 import { explain } from './explain.ts';
 import type { ExplainedTask, ExplainFacts, WorkerFact } from './facts.ts';
@@ -48,6 +49,10 @@ function factsAt(nowMs: number, facts: Partial<ExplainFacts> = {}): ExplainFacts
 /** Returns the verdict on a task at the time to which its life has come. */
 function verdictOf(life: TaskLife, facts: Partial<ExplainFacts> = {}) {
   return explain(taskOf(life), factsAt(life.nowMs, facts));
+}
+
+function isRequest(event: TaskEvent): event is Extract<TaskEvent, { kind: 'cancelRequested' }> {
+  return event.kind === 'cancelRequested';
 }
 
 function claimed(...args: ConstructorParameters<typeof TaskLife>): TaskLife {
@@ -227,6 +232,15 @@ const cases: readonly Case[] = [
     },
   },
   {
+    title: 'a fetched task whose worker has sent no heartbeat, since its thread is blocked',
+    code: 'RUNNING_SILENT',
+    life: () => {
+      const life = new TaskLife();
+      life.claim(true, false);
+      return life.later(13_000);
+    },
+  },
+  {
     title: 'a fetched task that has lost two workers',
     code: 'RUNS_ALONE',
     life: () => {
@@ -372,10 +386,38 @@ describe('the verdict', () => {
     expect(verdictOf(life(), facts)).toMatchObject({ code });
   });
 
+  it('on a task that was cancelled while a worker held it names the identity that requested it', () => {
+    const life = claimed();
+    life.cancel();
+    life.later(minuteMs).expire();
+    const { code, sentence, evidence } = verdictOf(life);
+    expect([code, evidence]).toEqual(['CANCELLED', { actor: life.events.find(isRequest)?.actor }]);
+    expect(sentence).toMatch(/^Actor '.+' cancelled it/);
+  });
+
+  it('on a late task of an embedded store names no command that an embedded store does not have', () => {
+    const life = new TaskLife({ delayMs: 1_000 });
+    const verdict = verdictOf(life.later(8_000), { message: { isLost: false, resentAtMs: undefined } });
+    expect(verdict).toMatchObject({ code: 'MESSAGE_LOST', next: '' });
+    expect(verdict.sentence).toBe('It has been due for 7 s, and the server has not made it ready yet.');
+  });
+
   it('on a task with one attempt says that its only attempt failed', () => {
     const life = claimed({ retry: { maxAttempts: 1 } });
     life.settle('failed');
     expect(verdictOf(life).sentence).toMatch(/^Its only attempt failed\./);
+  });
+
+  it('on a cancelled task of a silent worker says that it ends with its lease, and not that the worker knows', () => {
+    const life = claimed();
+    life.cancel();
+    expect(verdictOf(life).sentence).toMatch(/gets the request with its next heartbeat at the latest/);
+    const { code, sentence, untilMs } = verdictOf(life.later(13_000));
+    expect(code).toBe('CANCEL_ASKED');
+    expect(sentence).toMatch(
+      /has sent no heartbeat for 13 s\. Unless one comes, the task is cancelled in 17 s\.$/,
+    );
+    expect(untilMs).toBe(startMs + 30_000);
   });
 
   it('on a task without a worker for it says since when it is ready', () => {

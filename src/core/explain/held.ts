@@ -10,7 +10,7 @@ const silentFromMs = timing.heartbeatMs + 2_000;
 
 /** Returns why a task that a worker holds has not completed. */
 export function explainHeld(task: ExplainedTask, facts: ExplainFacts): Verdict {
-  const { id, head } = task;
+  const { head } = task;
   const { nowMs } = facts;
   const { worker, fencingToken, attempt } = head;
   const claimed = newestOf(task, 'claimed');
@@ -18,26 +18,14 @@ export function explainHeld(task: ExplainedTask, facts: ExplainFacts): Verdict {
   const evidence = { worker, fencingToken, attempt };
   const leaseEndAtMs = head.leaseEndAtMs ?? nowMs;
   if (leaseEndAtMs <= nowMs) return withoutLease(task, facts, leaseEndAtMs);
-  if (head.cancelRequested) {
-    const request = newestOf(task, 'cancelRequested');
-    const by = request?.actor
-      ? `Actor '${request.actor}' requested its cancellation`
-      : 'Its cancellation was requested';
-    const sentence = `${by}; worker ${worker} has been notified and has not ended it yet.`;
-    return {
-      code: 'CANCEL_ASKED',
-      sentence,
-      sinceMs: request?.atMs,
-      untilMs: head.timeoutAtMs,
-      evidence,
-      next: `holdfast show ${id} --history`,
-    };
-  }
-  if (!head.begun && !facts.begun) return notBegun(task, sinceMs);
   // Another node may have taken a later heartbeat, which the end of the lease shows.
   const silentMs = nowMs - Math.max(facts.lastHeartbeatAtMs ?? 0, leaseEndAtMs - timing.leaseMs);
-  if (silentMs > silentFromMs) {
-    const sentence = `Worker ${worker} runs it, and has sent no heartbeat for ${lengthOf(silentMs)}. Unless one comes, the task runs elsewhere in ${lengthOf(leaseEndAtMs - nowMs)}.`;
+  const isSilent = silentMs > silentFromMs;
+  if (head.cancelRequested) return cancelPending(task, { nowMs, silentMs: isSilent ? silentMs : undefined });
+  const isBegun = head.begun || facts.begun;
+  if (isSilent) {
+    const does = isBegun ? 'runs it' : 'has fetched it';
+    const sentence = `Worker ${worker} ${does}, and has sent no heartbeat for ${lengthOf(silentMs)}. Unless one comes, the task runs elsewhere in ${lengthOf(leaseEndAtMs - nowMs)}.`;
     return {
       code: 'RUNNING_SILENT',
       sentence,
@@ -47,6 +35,7 @@ export function explainHeld(task: ExplainedTask, facts: ExplainFacts): Verdict {
       next: 'holdfast workers',
     };
   }
+  if (!isBegun) return notBegun(task, sinceMs);
   const progress =
     head.progress === undefined
       ? ''
@@ -54,6 +43,31 @@ export function explainHeld(task: ExplainedTask, facts: ExplainFacts): Verdict {
   const since = sinceMs === undefined ? '' : ` for ${lengthOf(nowMs - sinceMs)}`;
   const sentence = `Worker ${worker} has run its attempt ${attempt}${since}${progress}.`;
   return { code: 'RUNNING', sentence, sinceMs, untilMs: head.timeoutAtMs, evidence, next: '' };
+}
+
+/** A worker that is silent knows nothing of the request: it may have ended. The task is then cancelled when its lease ends. */
+function cancelPending(
+  task: ExplainedTask,
+  { nowMs, silentMs }: { readonly nowMs: number; readonly silentMs: number | undefined },
+): Verdict {
+  const { id, head } = task;
+  const { worker, fencingToken, attempt, leaseEndAtMs = nowMs } = head;
+  const request = newestOf(task, 'cancelRequested');
+  const by = request?.actor
+    ? `Actor '${request.actor}' requested its cancellation`
+    : 'Its cancellation was requested';
+  const sentence =
+    silentMs === undefined
+      ? `${by}; worker ${worker} gets the request with its next heartbeat at the latest, and has not ended it yet.`
+      : `${by}; worker ${worker} has sent no heartbeat for ${lengthOf(silentMs)}. Unless one comes, the task is cancelled in ${lengthOf(leaseEndAtMs - nowMs)}.`;
+  return {
+    code: 'CANCEL_ASKED',
+    sentence,
+    sinceMs: request?.atMs,
+    untilMs: silentMs === undefined ? head.timeoutAtMs : leaseEndAtMs,
+    evidence: { worker, fencingToken, attempt },
+    next: `holdfast show ${id} --history`,
+  };
 }
 
 /** The lease is over: the task comes back, or waits until the worker has had time to renew it with a server that was down. */

@@ -62,14 +62,14 @@ export function troubleSentence(
     case 'LANE_HELD_BY_DEAD':
       return `Lane '${orderingKey}' of queue '${queue}' is held by dead task ${evidence.blockedByTaskId}: ${wait}.`;
     case 'WORKERS_FULL':
-      return `${typeWaits} for a free slot: all ${workers} workers that handle it are full.`;
+      return `${typeWaits} for a free slot: ${Number(workers) === 1 ? 'the only worker that handles it is' : `all ${workers} workers that handle it are`} full.`;
     case 'BACKOFF': {
       if (evidence.error === undefined || evidence.error === '')
         return `${typeWaits} for a next attempt, after a worker ended or gave ${verb(count, 'it', 'them')} back.`;
       return `${ofType} failed and ${verb(count, 'waits', 'wait')} for a next attempt: ${asEnd(String(evidence.error))}`;
     }
     case 'RUNNING_SILENT':
-      return `${some(count)} ${verb(count, 'runs', 'run')} silent: worker ${worker} has sent no heartbeat for up to ${forLong}.`;
+      return `${some(count)} ${verb(count, 'is', 'are')} held by worker ${worker}, which has sent no heartbeat for up to ${forLong}.`;
     case 'LEASE_LOST':
       return `${some(count)} ${verb(count, 'waits', 'wait')} to run elsewhere: worker ${worker} has not renewed ${verb(count, 'its lease', 'their leases')}.`;
     case 'SERVER_GRACE':

@@ -55,6 +55,11 @@ const rows: readonly Row[] = [
     two: "2 tasks of type 'note' wait for a free slot: all 4 workers that handle it are full.",
   },
   {
+    verdict: verdictOf('WORKERS_FULL', { sinceMs: since, evidence: { workers: 1 } }),
+    one: "1 task of type 'note' waits for a free slot: the only worker that handles it is full.",
+    two: "2 tasks of type 'note' wait for a free slot: the only worker that handles it is full.",
+  },
+  {
     verdict: verdictOf('LANE_HELD_BY_DEAD', { evidence: { blockedByTaskId: '1-x' } }),
     one: "Lane '' of queue 'mail' is held by dead task 1-x: 1 task waits.",
     two: "Lane '' of queue 'mail' is held by dead task 1-x: 2 tasks wait.",
@@ -71,8 +76,8 @@ const rows: readonly Row[] = [
   },
   {
     verdict: verdictOf('RUNNING_SILENT', { sinceMs: since, evidence: { worker } }),
-    one: '1 task runs silent: worker crawler/7 has sent no heartbeat for up to 14 s.',
-    two: '2 tasks run silent: worker crawler/7 has sent no heartbeat for up to 14 s.',
+    one: '1 task is held by worker crawler/7, which has sent no heartbeat for up to 14 s.',
+    two: '2 tasks are held by worker crawler/7, which has sent no heartbeat for up to 14 s.',
   },
   {
     verdict: verdictOf('LEASE_LOST', { evidence: { worker } }),

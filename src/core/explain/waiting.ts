@@ -157,13 +157,18 @@ function lostMessage(
   const dueMs = head.waitUntilMs;
   const isLate = dueMs !== undefined && nowMs - dueMs > onItsWayMs;
   if (message?.isLost !== true && !isLate) return undefined;
+  const sinceMs = dueMs ?? head.lastEventAtMs;
+  if (message?.isLost === false) {
+    // The messages of an embedded store are never lost: its sweep is behind.
+    const sentence = `It has been due for ${lengthOf(nowMs - sinceMs)}, and the server has not made it ready yet.`;
+    return { code: 'MESSAGE_LOST', sentence, sinceMs, evidence: {}, next: '' };
+  }
   const untilMs = message?.resentAtMs;
   const again =
     untilMs === undefined
       ? 'a server sends it again within minutes'
       : `it is sent again in ${lengthOf(untilMs - nowMs)}`;
   const sentence = `No message makes a worker look at it; ${again}.`;
-  const sinceMs = dueMs ?? head.lastEventAtMs;
   return {
     code: 'MESSAGE_LOST',
     sentence,

@@ -40,3 +40,12 @@ export function asEnd(text: string): string {
   const line = clipChars(text, longestQuoteChars).replaceAll(/\s+/g, ' ').trim();
   return /[.!?…]$/.test(line) ? line : `${line}.`;
 }
+
+/**
+ * Returns the next command of a verdict for a caller who has named a tenant. Without `--tenant` it would act on the caller's own
+ * tenant, which may have a queue of the same name.
+ */
+export function forTenant(next: string, tenant: string): string {
+  const takesNone = next === '' || next.startsWith('holdfast worker <');
+  return tenant === '' || takesNone ? next : `${next} --tenant ${tenant}`;
+}

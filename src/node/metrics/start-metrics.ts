@@ -60,7 +60,7 @@ export async function startMetrics(options: MetricsOptions): Promise<ProcessMetr
   if (listen !== undefined) {
     const pause = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
     const read = async (): Promise<string> => prometheusText(await registry.collect(), pause);
-    const opened = await openMetricsListener({ ...listen, contentType, read, log });
+    const opened = await openMetricsListener({ ...listen, contentType, read, clock, log });
     listener = opened;
     const none = { certificate: 0, network: 0 };
     registry.addSource(

@@ -95,6 +95,23 @@ describe('the explanation of a task', () => {
     }
   });
 
+  it('has a next command for the tenant that the caller has named, which may have a queue of the same name', async () => {
+    const { api, service, clock } = await apiNode();
+    const acme = { tenant: 'acme', queue: 'q' };
+    await service.submit(acme, [item('k')], { notAfterMs: undefined });
+    await service.updateQueue(acme, { paused: true }, 'alice');
+    await clock.settle();
+    const request = create(ExplainTaskRequestSchema, { tenant: 'acme', queue: 'q', idempotencyKey: 'k' });
+    const { verdict } = await api.call(explainTask, request, callContext());
+    const all = await api.call(
+      listTrouble,
+      create(ListTroubleRequestSchema, { tenant: 'acme' }),
+      callContext(),
+    );
+    const next = 'holdfast queues resume q --tenant acme';
+    expect([verdict?.nextCommand, ...all.groups.map(({ nextCommand }) => nextCommand)]).toEqual([next, next]);
+  });
+
   it('is TASK_NOT_FOUND for a task of another tenant, and for none, with the advice that it may be deleted', async () => {
     const { api, id } = await withTask();
     const answers = [{ id, tenant: 'x' }, { id: '1-none' }, { queue: 'q', idempotencyKey: 'none' }];

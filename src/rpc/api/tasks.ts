@@ -125,7 +125,7 @@ export function taskHandlers(deps: ApiDeps): MethodHandlers<typeof TaskService> 
       admitView(details, context);
       return {
         task: viewToWire(details, false),
-        verdict: verdictToWire(verdict),
+        verdict: verdictToWire(verdict, request.tenant),
         atMs: int64(clock.now()),
       };
     },
@@ -136,7 +136,7 @@ export function taskHandlers(deps: ApiDeps): MethodHandlers<typeof TaskService> 
       const mayRead = (queue: string): boolean => mayUseQueue(identity, queue);
       const queue = request.queue || undefined;
       return deps.troubleCalls.during(identity, async () =>
-        troubleToWire(await service.trouble({ tenant, queue, mayRead })),
+        troubleToWire(await service.trouble({ tenant, queue, mayRead }), request.tenant),
       );
     },
     async cancelTask(request, context) {

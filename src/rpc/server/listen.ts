@@ -19,6 +19,7 @@ import { GrpcSessions } from './grpc/grpc-sessions.ts';
 import { ServingState } from './health.ts';
 import { httpServer } from './http/http.ts';
 import type { HeaderRefusals, Listener, Shared } from './listener.ts';
+import { refusalLog } from './refusal-log.ts';
 import { logDrops, openPort, watchHandshakes } from './sockets.ts';
 
 /** Time in ms that a closing server waits for streams to end with their status before it destroys the connections. */
@@ -176,8 +177,12 @@ async function openGrpc(
   { api, grpc, clock, log, bounds }: ListenOptions,
   { policy, health, admission }: Shared,
 ): Promise<Listener> {
-  const connections = new Connections('grpc', { policy, clock, log, most: bounds?.connections });
-  const authenticator = new PeerAuthenticator(log);
+  const warnings = refusalLog(log, clock);
+  const connections = new Connections('grpc', {
+    ...{ policy, clock, log: warnings },
+    most: bounds?.connections,
+  });
+  const authenticator = new PeerAuthenticator(warnings);
   const sessions = new GrpcSessions({ api, authenticator, admission, health, clock });
   const accept = (socket: Socket): void => {
     // grpc-js handles errors of HTTP/2 sessions only: a socket that is reset before its session exists would end the
@@ -192,8 +197,8 @@ async function openGrpc(
     'tls' in grpc
       ? createTlsServer({ ...serverTls(grpc.tls, clock), ALPNProtocols: ['h2'] }, accept)
       : createNetServer({ noDelay: true }, accept);
-  if ('tls' in grpc) watchHandshakes(server, 'grpc', clock, log);
-  logDrops(server, 'grpc', log);
+  if ('tls' in grpc) watchHandshakes(server, 'grpc', clock, warnings);
+  logDrops(server, 'grpc', warnings);
   const port = await openPort(server, grpc.host, grpc.port);
   const stopRenewing = renew(server, grpc, { clock, log });
   const stop = (): void => {
@@ -225,8 +230,12 @@ async function openHttp(
   http: HttpEndpoint,
   { policy, health, admission }: Shared,
 ): Promise<Listener> {
-  const connections = new Connections('http', { policy, clock, log, most: bounds?.connections });
-  const authenticator = new PeerAuthenticator(log);
+  const warnings = refusalLog(log, clock);
+  const connections = new Connections('http', {
+    ...{ policy, clock, log: warnings },
+    most: bounds?.connections,
+  });
+  const authenticator = new PeerAuthenticator(warnings);
   const tls = 'tls' in http ? serverTls(http.tls, clock) : undefined;
   const server = httpServer(tls, {
     api,
@@ -240,8 +249,8 @@ async function openHttp(
     socket.on('error', () => {});
     connections.open(socket);
   });
-  if ('tls' in http) watchHandshakes(server, 'http', clock, log);
-  logDrops(server, 'http', log);
+  if ('tls' in http) watchHandshakes(server, 'http', clock, warnings);
+  logDrops(server, 'http', warnings);
   const port = await openPort(server, http.host, http.port);
   const stopRenewing = renew(server, http, { clock, log });
   const stop = (): void => {

@@ -18,6 +18,7 @@ async function listening(
     port: 0,
     contentType: 'text/plain',
     read,
+    clock: { monotonic: () => 0 },
     log,
   });
   open.push(listener);
@@ -80,6 +81,18 @@ describe('the listener of metrics', () => {
     expect(open.at(-1)?.forgedHeaders).toBe(1);
     expect(log.lines.at(-1)).toMatchObject({ level: 'warn', header: 'x-amzn-mtls-clientcert-leaf' });
     expect((await fetch(`${at}/metrics`)).status).toBe(200);
+  });
+
+  it('writes few lines about a flood of refused requests, and counts all of them', async () => {
+    const at = await listening();
+    const before = log.lines.length;
+    const headers = { 'x-amzn-mtls-clientcert-leaf': 'x' };
+    for (let i = 0; i < 8; i++)
+      await Promise.all(
+        Array.from({ length: 8 }, async () => (await fetch(`${at}/metrics`, { headers })).text()),
+      );
+    expect(open.at(-1)?.forgedHeaders).toBe(64);
+    expect(log.lines.length - before).toBe(10);
   });
 
   it('refuses a request with a body', async () => {

@@ -2,9 +2,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { timing } from '../../core/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { isLoopback } from '../../tls/loopback.ts';
 import { forwardedHeader } from './authenticator.ts';
+import { refusalLog } from './refusal-log.ts';
 import { openPort } from './sockets.ts';
 
 /** How many connections may be open: two Prometheus servers, and people with curl. */
@@ -22,6 +24,7 @@ export interface MetricsListenerOptions {
   readonly contentType: string;
   /** Collects the metrics and returns them as text. */
   read(): Promise<string>;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: Log;
 }
 
@@ -34,7 +37,8 @@ export interface MetricsListener {
 
 /** Opens the listener. @throws HoldfastError PORT_IN_USE or BAD_CONFIGURATION. */
 export async function openMetricsListener(options: MetricsListenerOptions): Promise<MetricsListener> {
-  const { host, log, contentType } = options;
+  const { host, clock, log, contentType } = options;
+  const refusals = refusalLog(log, clock);
   const isLocal = isLoopback(host);
   let collecting: Promise<Buffer> | undefined;
   // Requests that come while the metrics are collected share the result: a flood of them costs one collection at a time.
@@ -54,7 +58,7 @@ export async function openMetricsListener(options: MetricsListenerOptions): Prom
     if (header !== undefined) {
       forgedHeaders++;
       const peer = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
-      log.warn({ peer, header }, 'a request was refused: it claims an identity by a header');
+      refusals.warn({ peer, header }, 'a request was refused: it claims an identity by a header');
     }
     const refusal = header === undefined ? refusalOf(request, isLocal) : forged;
     if (refusal !== undefined) {

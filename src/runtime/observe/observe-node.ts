@@ -5,6 +5,7 @@ import type { ServiceContext } from '../../service/context.ts';
 import type { Sweeper } from '../sweep.ts';
 import type { LoopAges } from './loop-ages.ts';
 import { observeQueues } from './observe-queues.ts';
+import { ShownQueues } from './shown-queues.ts';
 
 /** The shortest time in ms between two reads of the queues: of a file that this process has open, and of a table. */
 const queuesEveryMs = { own: 10_000, shared: 60_000 } as const;
@@ -20,10 +21,11 @@ export interface ObservedParts {
 export function observeNode(context: ServiceContext, parts: ObservedParts): void {
   const { metrics, store, overload } = context;
   if (metrics === undefined) return;
+  const shown = new ShownQueues();
   metrics.addSource({
     name: 'queues',
     everyMs: store.can.sharedWriters ? queuesEveryMs.shared : queuesEveryMs.own,
-    read: (gauges) => observeQueues(context, gauges, parts.isMine),
+    read: (gauges) => observeQueues(context, gauges, shown.of(context.queues.all().filter(parts.isMine))),
   });
   metrics.addSource({
     name: 'node',

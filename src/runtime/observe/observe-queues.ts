@@ -10,29 +10,31 @@ import type { KnownWorkers, WorkerView } from '../../service/service.ts';
 
 /** How many lanes are read that dead tasks hold, of one queue. */
 const mostHeldLanes = 10;
-/** How many queues of one node are shown. The name of every further queue would be `_other` anyway. */
-const mostQueues = 200;
 
 /**
- * Reads the queues that this node shows, one after the other, so that the calls of clients come in between. It reads how
- * many tasks of each state and how many ready tasks of each type a queue has, and how many wait behind dead tasks that hold
- * their lanes.
+ * Reads some queues, one after the other, so that the calls of clients come in between. It reads how many tasks of each state
+ * and how many ready tasks of each type a queue has, and how many wait behind dead tasks that hold their lanes.
  */
 export async function observeQueues(
   context: ServiceContext,
   gauges: Gauges,
-  isMine: (queue: QueueRef) => boolean,
+  shown: readonly QueueRef[],
 ): Promise<void> {
-  const mine = context.queues.all().filter(isMine).slice(0, mostQueues);
-  if (mine.length === 0) return;
+  if (shown.length === 0) return;
   const known = await everyWorker(context);
-  for (const queue of mine) await observeQueue(context, gauges, context.queues.of(queue), known);
+  const served = new Set(context.queues.all().flatMap(({ queue, paused }) => (paused ? [] : [queue])));
+  for (const ref of shown) {
+    const setting = context.queues.of(ref);
+    // Queues of one name may share their series. A paused one among others has no age: its tasks are old on purpose.
+    const hasAge = !setting.paused || !served.has(setting.queue);
+    await observeQueue(context, gauges, { setting, hasAge }, known);
+  }
 }
 
 async function observeQueue(
   context: ServiceContext,
   gauges: Gauges,
-  setting: QueueSetting,
+  { setting, hasAge }: { readonly setting: QueueSetting; readonly hasAge: boolean },
   known: KnownWorkers,
 ): Promise<void> {
   const { store, clock } = context;
@@ -45,7 +47,7 @@ async function observeQueue(
   gauges.set('holdfast.queue.paused', ref, paused ? 1 : 0);
   const groups = ready === 0 ? [] : await store.readyByType(ref, clock.now());
   const since = groups.flatMap(({ readySinceMs }) => readySinceMs ?? []);
-  const ageMs = since.length === 0 ? 0 : clock.now() - Math.min(...since);
+  const ageMs = since.length === 0 || !hasAge ? 0 : clock.now() - Math.min(...since);
   gauges.set('holdfast.queue.oldest_ready.age', ref, Math.max(0, ageMs) / 1_000);
   const unserved = { no_worker: 0, no_type: 0, no_version: 0, paused: 0, lane_held: 0 };
   const workers = known.workers.filter((one) => one.tenant === tenant && one.queues.includes(queue));

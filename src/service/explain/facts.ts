@@ -96,7 +96,7 @@ export class FactReader {
     const mayBegin = isReady(head) && laneFront === undefined;
     const [workers, message] = await Promise.all([
       waits ? this.#workers.of(submission) : nobody,
-      mayBegin ? this.#messageOf(snapshot) : undefined,
+      mayBegin ? this.#messageOf(snapshot) : this.#storedMessage,
     ]);
     const nowMs = clock.now();
     const held = head.state === 'running' ? heldLeases.get(id, head.fencingToken) : undefined;
@@ -136,13 +136,19 @@ export class FactReader {
     return front && { ...front, submission: { ...front.submission, spec: noSpec } };
   }
 
+  /** The messages of an embedded store are part of its commit, so that none is lost. */
+  get #storedMessage(): MessageFact | undefined {
+    const { can } = this.#context.store;
+    return can.transactionalDispatch ? { isLost: false, resentAtMs: undefined } : undefined;
+  }
+
   /**
-   * Returns whether the dispatch message of a ready task is lost. The messages of an embedded store are part of its commit. A
+   * Returns whether the dispatch message of a ready task is lost. A
    * broker beside the store knows about how many messages a queue has, but not which: the message is lost if there is none.
    */
   async #messageOf({ submission, head, tip }: Snapshot): Promise<MessageFact | undefined> {
-    const { broker, store, clock } = this.#context;
-    if (store.can.transactionalDispatch) return { isLost: false, resentAtMs: undefined };
+    const { broker, clock } = this.#context;
+    if (this.#storedMessage !== undefined) return this.#storedMessage;
     const nowMs = clock.now();
     if (broker.approximateMessages === undefined || nowMs - head.lastEventAtMs < countedAfterMs)
       return undefined;

@@ -220,6 +220,16 @@ const operationalCases: readonly AlertCase[] = [
     gauges: { [age]: [[60, 900]], 'holdfast_queue_paused{queue="mail"}': [[60, 1]] },
     fires: [[40, false]],
   },
+  {
+    alert: 'OldestReady',
+    title: 'a task fires although a queue of the same name is paused, which another tenant has',
+    gauges: {
+      [age]: [[60, 900]],
+      'holdfast_queue_paused{queue="mail"}': [[60, 0]],
+      'holdfast_queue_paused{queue="mail",tenant="acme"}': [[60, 1]],
+    },
+    fires: [[40, true]],
+  },
   gaugeCase(
     'Unserved',
     'tasks that no worker handles fire, and resolve when one does',

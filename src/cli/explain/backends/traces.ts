@@ -40,6 +40,14 @@ interface Requests {
 
 const objectsOf = (value: unknown) => (Array.isArray(value) ? value.map(objectOf) : []);
 
+/** An answer may have a million spans, which are too many for the arguments of one call. */
+function earliestMs(spans: readonly Readonly<Record<string, unknown>>[]): number {
+  return spans.reduce(
+    (ms, { startTime }) => Math.min(ms, Number(startTime) / 1_000),
+    Number.POSITIVE_INFINITY,
+  );
+}
+
 const requests: Readonly<Record<Kind, Requests>> = {
   // Jaeger's API v3 answers with OTLP JSON, and knows no search by attributes over HTTP. The API of its web interface does.
   jaeger: {
@@ -53,7 +61,7 @@ const requests: Readonly<Record<Kind, Requests>> = {
     foundIn: (answer) =>
       objectsOf(objectOf(answer).data).map(({ traceID, spans }) => ({
         traceId: textOf(traceID),
-        startMs: Math.min(...objectsOf(spans).map(({ startTime }) => Number(startTime) / 1_000)),
+        startMs: earliestMs(objectsOf(spans)),
       })),
   },
   tempo: {

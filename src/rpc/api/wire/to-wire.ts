@@ -5,6 +5,7 @@
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { eventSchema } from '../../../core/codec/event.ts';
 import { type Verdict, verdictCodes } from '../../../core/explain/verdict.ts';
+import { forTenant } from '../../../core/explain/words.ts';
 import type { Assignment, HeartbeatAnswer, ItemError, SubmitResult } from '../../../core/messages.ts';
 import type { Options, Submission } from '../../../core/submission/submission.ts';
 import { begunWords, type TaskEvent } from '../../../core/task/event.ts';
@@ -185,14 +186,15 @@ export function evidenceToWire(evidence: Verdict['evidence']): Record<string, st
   return Object.fromEntries(known.map(([name, value]) => [name, String(value)]));
 }
 
-export function verdictToWire(verdict: Verdict): MessageInitShape<typeof VerdictSchema> {
+/** `tenant` is the one that the caller has named, or empty. */
+export function verdictToWire(verdict: Verdict, tenant: string): MessageInitShape<typeof VerdictSchema> {
   return {
     code: verdictCodes.indexOf(verdict.code) as VerdictCode,
     sentence: verdict.sentence,
     sinceMs: int64(verdict.sinceMs),
     untilMs: int64(verdict.untilMs),
     evidence: evidenceToWire(verdict.evidence),
-    nextCommand: verdict.next,
+    nextCommand: forTenant(verdict.next, tenant),
   };
 }
 

@@ -1,12 +1,17 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type VerdictCode as Code, verdictCodes } from '../../../core/explain/verdict.ts';
+import { forTenant } from '../../../core/explain/words.ts';
 import type { TroubleView } from '../../../service/service.ts';
 import type { ListTroubleResponseSchema, VerdictCode } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { evidenceToWire, int64 } from './to-wire.ts';
 
 const numberOf = (code: Code): VerdictCode => verdictCodes.indexOf(code) as VerdictCode;
 
-export function troubleToWire(view: TroubleView): MessageInitShape<typeof ListTroubleResponseSchema> {
+/** `tenant` is the one that the caller has named, or empty. */
+export function troubleToWire(
+  view: TroubleView,
+  tenant: string,
+): MessageInitShape<typeof ListTroubleResponseSchema> {
   const { groups, moreGroups, examined, explained, unexplained } = view;
   return {
     groups: groups.map(({ code, queue, sentence, count, oldestIds, sinceMs, evidence, next }) => ({
@@ -14,7 +19,7 @@ export function troubleToWire(view: TroubleView): MessageInitShape<typeof ListTr
       oldestIds: [...oldestIds],
       sinceMs: int64(sinceMs),
       evidence: evidenceToWire(evidence),
-      nextCommand: next,
+      nextCommand: forTenant(next, tenant),
     })),
     moreGroups,
     healthy: [...view.healthy].map(([code, count]) => ({ code: numberOf(code), count })),

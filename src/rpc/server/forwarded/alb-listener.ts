@@ -12,6 +12,7 @@ import type { ConnectionLimits } from '../../auth/connection-counts.ts';
 import { Connections } from '../../auth/connections.ts';
 import { GrpcSessions } from '../grpc/grpc-sessions.ts';
 import type { Listener, Shared } from '../listener.ts';
+import { refusalLog } from '../refusal-log.ts';
 import { logDrops, openPort, watchHandshakes } from '../sockets.ts';
 import { ForwardedAuthenticator, noForwardedCertificate } from './forwarded-authenticator.ts';
 import { ForwardedCallers } from './forwarded-callers.ts';
@@ -45,9 +46,13 @@ export async function openAlb(
 ): Promise<Listener> {
   const networks = new Networks(endpoint.networks);
   const certificates = await ForwardedCertificates.open(endpoint.tls.ca, { clock, log });
-  const callers = new ForwardedCallers({ policy, log });
-  const authenticator = new ForwardedAuthenticator({ certificates, callers, log });
-  const connections = new Connections('alb', { policy, clock, log, most, shared: noForwardedCertificate });
+  const warnings = refusalLog(log, clock);
+  const callers = new ForwardedCallers({ policy, log: warnings });
+  const authenticator = new ForwardedAuthenticator({ certificates, callers, log: warnings });
+  const connections = new Connections('alb', {
+    ...{ policy, clock, log: warnings, most },
+    shared: noForwardedCertificate,
+  });
   const sessions = new GrpcSessions({ api, authenticator, admission, health, clock });
   const accept = (socket: Socket): void => {
     socket.on('error', () => {});
@@ -62,7 +67,7 @@ export async function openAlb(
     else if (secured === undefined) accept(socket);
     else secured.server.emit('connection', socket);
   });
-  logDrops(server, 'alb', log);
+  logDrops(server, 'alb', warnings);
   const stop = (): void => {
     certificates.stop();
     secured?.stop();
@@ -93,7 +98,7 @@ function secureServer(
   const { clock, log } = deps;
   const options = { ...serverTls(files, clock), requestCert: false, ALPNProtocols: ['h2'] };
   const server = createTlsServer(options, accept);
-  watchHandshakes(server, 'alb', clock, log);
+  watchHandshakes(server, 'alb', clock, refusalLog(log, clock));
   return { server, stop: renewCertificates(server, files, deps) };
 }
 

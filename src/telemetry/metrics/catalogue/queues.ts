@@ -23,7 +23,7 @@ export const queueMetrics = {
     unit: 's',
     labels: { queue: names },
     description:
-      'How long the task has been ready that has waited longest; 0 if none is ready. Tasks that wait for their turn in a lane do not count. On AWS the newest 1,000 tasks are examined, so it is a lower bound.',
+      'How long the task has been ready that has waited longest; 0 if none is ready. Tasks that wait for their turn in a lane do not count, nor do those of a paused queue while another tenant’s queue of its name is not paused. On AWS the newest 1,000 tasks are examined, so it is a lower bound.',
     usedBy: 'alert OldestReady; panel Queues: age',
     on: onServer,
   },
@@ -40,10 +40,11 @@ export const queueMetrics = {
   },
   'holdfast.queue.paused': {
     kind: 'gauge',
-    combine: 'max',
+    combine: 'min',
     unit: '{queue}',
     labels: { queue: names },
-    description: '1 if the queue is paused, otherwise 0.',
+    description:
+      '1 if the queue is paused, otherwise 0. Of queues of one name that share the series, all must be paused.',
     usedBy: 'alert OldestReady; panel Queues: paused; verdict QUEUE_PAUSED',
     on: onServer,
   },

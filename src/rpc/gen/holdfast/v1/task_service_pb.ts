@@ -1644,7 +1644,7 @@ export const VerdictCode = {
   RUNNING: 10,
 
   /**
-   * Its handler was called, and its worker has sent no heartbeat for longer than is usual.
+   * A worker has fetched or begun it, and has sent no heartbeat for longer than is usual.
    *
    * @generated from enum value: VERDICT_CODE_RUNNING_SILENT = 11;
    */
