@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { CfnOutput, Duration } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
@@ -65,6 +65,9 @@ export class HoldfastCanary extends Construct {
     });
     const connections = new ec2.Connections({ securityGroups: [this.task.securityGroup] });
     connections.allowToDefaultPort(server, 'probes of the canary');
+    // A smoke test after a deployment runs beside the canary, with its task definition (`npm run smoke`).
+    new CfnOutput(this, 'ClusterName', { value: server.cluster.clusterName });
+    new CfnOutput(this, 'ServiceName', { value: this.service.serviceName });
   }
 
   metricGoodSlots(): cloudwatch.Metric {
