@@ -58,7 +58,10 @@ async function main(): Promise<number> {
   const canary = deployedCanary(outputs, stack);
   const ecs = new ECSClient({});
   const waitSeconds = startSeconds + Number(slots) * slotSeconds;
-  const { taskArn, exitCode, reason } = await runInCluster(ecs, canary, command, { waitSeconds, pollSeconds: 2 });
+  const { taskArn, exitCode, reason } = await runInCluster(ecs, canary, command, {
+    waitSeconds,
+    pollSeconds: 2,
+  });
   console.log(`task ${taskArn} ended: ${reason}; its lines are in the log group of the canary`);
   return exitCode ?? 1;
 }

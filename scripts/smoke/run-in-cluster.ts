@@ -40,7 +40,9 @@ export async function runInCluster(
   );
   const taskArn = tasks[0]?.taskArn;
   if (taskArn === undefined)
-    throw new Error(`ECS started no task: ${failures.map(({ reason }) => reason).join(', ') || 'no reason given'}.`);
+    throw new Error(
+      `ECS started no task: ${failures.map(({ reason }) => reason).join(', ') || 'no reason given'}.`,
+    );
   const { waitSeconds, pollSeconds } = limits;
   await waitUntilTasksStopped(
     { client: ecs, maxWaitTime: waitSeconds, minDelay: pollSeconds, maxDelay: pollSeconds },

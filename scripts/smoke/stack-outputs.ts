@@ -15,16 +15,18 @@ export function deployedCanary(file: string, stack: string): DeployedCanary {
   try {
     all = JSON.parse(readFileSync(file, 'utf8')) as typeof all;
   } catch {
-    throw new Error(`'${file}' is no file of outputs. Write it with \`cdk deploy ${stack} --outputs-file ${file}\`.`);
+    throw new Error(
+      `'${file}' is no file of outputs. Write it with \`cdk deploy ${stack} --outputs-file ${file}\`.`,
+    );
   }
   const outputs = all[stack];
   if (outputs === undefined)
     throw new Error(`'${file}' has no stack '${stack}', but: ${Object.keys(all).join(', ') || 'none'}.`);
-  const valueOf = (name: string): string => {
+  const outputOf = (name: string): string => {
     const found = Object.entries(outputs).find(([key]) => new RegExp(`Canary${name}[0-9A-F]{8}$`).test(key));
     if (found === undefined)
       throw new Error(`the stack '${stack}' has no output Canary${name}: deploy a HoldfastCanary with it.`);
     return found[1];
   };
-  return { cluster: valueOf('ClusterName'), service: valueOf('ServiceName') };
+  return { cluster: outputOf('ClusterName'), service: outputOf('ServiceName') };
 }

@@ -11,7 +11,12 @@ import * as ssm from 'aws-cdk-lib/aws-ssm';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { expect, it } from 'vitest';
 import { exampleListener } from '../../deploy/cdk/synth.ts';
-import { HoldfastNetwork, HoldfastServer, type HoldfastServerProps, HoldfastStore } from '../../src/cdk/index.ts';
+import {
+  HoldfastNetwork,
+  HoldfastServer,
+  type HoldfastServerProps,
+  HoldfastStore,
+} from '../../src/cdk/index.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the properties of resources are JSON of many shapes.
 type Properties = Record<string, any>;
@@ -96,7 +101,11 @@ it('a collector runs beside the server with its configuration from SSM, and the 
           ecr.Repository.fromRepositoryName(stack, 'collectors', 'collectors'),
           '1',
         ),
-        config: ssm.StringParameter.fromStringParameterName(stack, 'config', '/collector') as ssm.IStringParameter,
+        config: ssm.StringParameter.fromStringParameterName(
+          stack,
+          'config',
+          '/collector',
+        ) as ssm.IStringParameter,
         ...{ service: 'xray', actions: ['xray:PutTraceSegments'] },
       },
     },
@@ -113,16 +122,25 @@ it('a collector runs beside the server with its configuration from SSM, and the 
     Name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     Value: 'http://127.0.0.1:4318',
   });
-  const endpoints = all(template, 'AWS::EC2::VPCEndpoint').map(({ ServiceName }) => JSON.stringify(ServiceName));
-  for (const name of ['xray', 'ssm']) expect(endpoints.some((one) => one.includes(name)), name).toBe(true);
+  const endpoints = all(template, 'AWS::EC2::VPCEndpoint').map(({ ServiceName }) =>
+    JSON.stringify(ServiceName),
+  );
+  for (const name of ['xray', 'ssm'])
+    expect(
+      endpoints.some((one) => one.includes(name)),
+      name,
+    ).toBe(true);
 });
 
 it('a web ACL stands before the alb, and none by default', () => {
   const arn = 'arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/jobs/1';
-  templateOf((stack) => ({ ...alb(stack), webAclArn: arn })).hasResourceProperties('AWS::WAFv2::WebACLAssociation', {
-    WebACLArn: arn,
-    ResourceArn: Match.objectLike({ Ref: Match.stringLikeRegexp('^ServerAlb') }),
-  });
+  templateOf((stack) => ({ ...alb(stack), webAclArn: arn })).hasResourceProperties(
+    'AWS::WAFv2::WebACLAssociation',
+    {
+      WebACLArn: arn,
+      ResourceArn: Match.objectLike({ Ref: Match.stringLikeRegexp('^ServerAlb') }),
+    },
+  );
   templateOf(alb).resourceCountIs('AWS::WAFv2::WebACLAssociation', 0);
 });
 

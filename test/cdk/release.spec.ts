@@ -44,7 +44,16 @@ it('the release role is assumed by OIDC alone, from one environment of one repos
       Statement: [
         {
           ...{ Effect: 'Allow', Action: 'sts:AssumeRoleWithWebIdentity' },
-          Principal: { Federated: { 'Fn::Join': ['', expect.arrayContaining([`:oidc-provider/${issuer}`].map((end) => expect.stringContaining(end)))] } },
+          Principal: {
+            Federated: {
+              'Fn::Join': [
+                '',
+                expect.arrayContaining(
+                  [`:oidc-provider/${issuer}`].map((end) => expect.stringContaining(end)),
+                ),
+              ],
+            },
+          },
           Condition: {
             StringEquals: {
               [`${issuer}:aud`]: 'sts.amazonaws.com',
@@ -61,14 +70,17 @@ it('the release role is assumed by OIDC alone, from one environment of one repos
 it('the release role has no action with a wildcard, and one statement for every resource', () => {
   const actions = statements().flatMap(({ Action }) => Action);
   expect(actions.filter((action) => action.includes('*'))).toEqual([]);
-  expect(statements().filter(({ Resource }) => Resource === '*').map(({ Action }) => Action)).toEqual([
-    'ecr:GetAuthorizationToken',
-  ]);
+  expect(
+    statements()
+      .filter(({ Resource }) => Resource === '*')
+      .map(({ Action }) => Action),
+  ).toEqual(['ecr:GetAuthorizationToken']);
 });
 
 it('the release role deploys by the roles of the bootstrap of the CDK alone, and changes no resource itself', () => {
   const text = JSON.stringify(statementOf('sts:AssumeRole').Resource);
-  for (const kind of ['deploy', 'file-publishing', 'lookup']) expect(text).toContain(`cdk-hnb659fds-${kind}-role-`);
+  for (const kind of ['deploy', 'file-publishing', 'lookup'])
+    expect(text).toContain(`cdk-hnb659fds-${kind}-role-`);
   const writes = /:(Create|Update|Delete|Put|Register|Deregister|Attach|Stop)/;
   const changing = statements()
     .flatMap(({ Action }) => Action)
@@ -77,12 +89,16 @@ it('the release role deploys by the roles of the bootstrap of the CDK alone, and
 });
 
 it('the release role writes the tag of its own stage, and runs no task but that of the canary in its cluster', () => {
-  expect(JSON.stringify(statementOf('ssm:PutParameter').Resource)).toContain('parameter/holdfast/prod/image-tag');
+  expect(JSON.stringify(statementOf('ssm:PutParameter').Resource)).toContain(
+    'parameter/holdfast/prod/image-tag',
+  );
   const run = statementOf('ecs:RunTask');
   expect(run.Resource).toEqual({ Ref: expect.stringMatching(/^CanaryTaskDefinition/) });
   expect(run.Condition).toMatchObject({ ArnEquals: { 'ecs:cluster': expect.anything() } });
   const pass = statementOf('iam:PassRole');
-  expect(JSON.stringify(pass.Resource).match(/CanaryTaskDefinition(TaskRole|ExecutionRole)/g)).toHaveLength(2);
+  expect(JSON.stringify(pass.Resource).match(/CanaryTaskDefinition(TaskRole|ExecutionRole)/g)).toHaveLength(
+    2,
+  );
   expect(pass.Condition).toEqual({ StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } });
 });
 
@@ -94,9 +110,10 @@ it('the canary’s cluster and service are outputs, by which the smoke test find
 
 it('a repository that is a pattern, or none, is refused, so that no other one may deploy', () => {
   for (const repository of ['example/*', 'example', '*', ''])
-    expect(() => new HoldfastReleaseRole(made.app, `role ${repository}`, { repository } as never), repository).toThrow(
-      /is no repository/,
-    );
+    expect(
+      () => new HoldfastReleaseRole(made.app, `role ${repository}`, { repository } as never),
+      repository,
+    ).toThrow(/is no repository/);
   const wide = { repository: 'example/holdfast', environment: '*' };
   expect(() => new HoldfastReleaseRole(made.app, 'wide', wide as never)).toThrow(/is no environment/);
 });

@@ -70,7 +70,8 @@ export class HoldfastReleaseRole extends Construct {
   #allowDeploy({ bootstrapQualifier = 'hnb659fds' }: HoldfastReleaseRoleProps): void {
     const { partition, account, region } = Stack.of(this);
     const roles = ['deploy', 'file-publishing', 'lookup'].map(
-      (kind) => `arn:${partition}:iam::${account}:role/cdk-${bootstrapQualifier}-${kind}-role-${account}-${region}`,
+      (kind) =>
+        `arn:${partition}:iam::${account}:role/cdk-${bootstrapQualifier}-${kind}-role-${account}-${region}`,
     );
     this.#allow(['sts:AssumeRole'], roles);
   }
@@ -99,14 +100,16 @@ export class HoldfastReleaseRole extends Construct {
     const { definition } = task;
     const inCluster = { ArnEquals: { 'ecs:cluster': service.cluster.clusterArn } };
     this.#allow(['ecs:RunTask'], [definition.taskDefinitionArn], inCluster);
-    this.#allow(
-      ['iam:PassRole'],
-      [definition.taskRole.roleArn, definition.obtainExecutionRole().roleArn],
-      { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
-    );
+    this.#allow(['iam:PassRole'], [definition.taskRole.roleArn, definition.obtainExecutionRole().roleArn], {
+      StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' },
+    });
     const tasks = this.#ofCluster('task', service.cluster);
     this.#allow(['ecs:DescribeTasks'], [tasks]);
-    acknowledgeWildcard(this.role, tasks, 'AWS gives a task of ECS its id when it starts. The ARN is limited to the cluster.');
+    acknowledgeWildcard(
+      this.role,
+      tasks,
+      'AWS gives a task of ECS its id when it starts. The ARN is limited to the cluster.',
+    );
   }
 
   /** Allows the reads of `holdfast deploy status`, of all services beside the server. */
@@ -140,7 +143,11 @@ function checkProps(scope: Construct, props: HoldfastReleaseRoleProps): void {
       'Write owner/name of one: whatever matches may deploy.',
     );
   if (Token.isUnresolved(environment) || !/^[A-Za-z0-9 ._-]{1,255}$/.test(environment))
-    throw refusal(scope, `'${environment}' is no environment.`, 'Write the name of one environment, such as production.');
+    throw refusal(
+      scope,
+      `'${environment}' is no environment.`,
+      'Write the name of one environment, such as production.',
+    );
   if (!/^[a-z0-9]{1,10}$/.test(bootstrapQualifier))
     throw refusal(
       scope,

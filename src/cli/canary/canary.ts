@@ -47,7 +47,8 @@ export function addCanary(program: Command, globals: Globals): void {
       const stopped = untilStopped(timing.serverStopMs);
       if (slots !== undefined) {
         const counts = await Promise.race([canary.ended, stopped.then(() => undefined)]);
-        const status = counts === undefined ? exitCodes.interrupted : counts.bad > 0 ? exitCodes.failed : exitCodes.ok;
+        const status =
+          counts === undefined ? exitCodes.interrupted : counts.bad > 0 ? exitCodes.failed : exitCodes.ok;
         process.exitCode = status;
         if (counts !== undefined)
           output.result(
