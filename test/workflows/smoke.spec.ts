@@ -26,10 +26,10 @@ async function server(): Promise<string> {
   return `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`;
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Record<string, never>> {
+async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
-  return JSON.parse(Buffer.concat(parts).toString()) as Record<string, never>;
+  return JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
 }
 
 interface Cluster {
@@ -48,7 +48,7 @@ async function cluster(url: string | undefined): Promise<Cluster> {
     taskDefinition: 'arn:aws:ecs:eu-central-1:123456789012:task-definition/canary:7',
     networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'], securityGroups: ['sg-1'] } },
   };
-  const answers: Record<string, (body: Record<string, never>) => unknown> = {
+  const answers: Record<string, (body: Record<string, unknown>) => unknown> = {
     DescribeServices: () => ({ services: [service], failures: [] }),
     RunTask: ({ overrides }) => {
       if (url === undefined) return { tasks: [], failures: [{ reason: 'RESOURCE:FARGATE' }] };
