@@ -47,7 +47,7 @@ export class HoldfastCanary extends Construct {
     }
     this.queue = queue;
     this.#namespace = server.store.metricsNamespace;
-    this.task = new HoldfastTask(this, 'Task', {
+    this.task = HoldfastTask._create(this, 'Task', {
       ...{ cpu: 256, memoryMiB: 512, ...props },
       ...{ network: server.network, stopTimeout: Duration.seconds(30) },
       command: () => canaryCommand(queue, this.#namespace),

@@ -169,12 +169,13 @@ export class HoldfastServer extends Construct implements ec2.IConnectable {
     const policyFile =
       policy.file ?? ((policy.secret ?? policy.text) ? `env:${secretNames.policy}` : undefined);
     const albFrom = front === 'alb' ? props.network.vpc.vpcCidrBlock : undefined;
-    const task = new HoldfastTask(this, 'Task', {
+    const task = HoldfastTask._create(this, 'Task', {
       ...props,
       // A server ends within 2 s after SIGTERM, whatever its workers do.
       stopTimeout: Duration.millis(timing.serverStopMs).plus(Duration.seconds(28)),
       command: (files) => serveCommand({ store, albFrom, files: { ...files, policy: policyFile } }),
-      environment: () => (policy.text === undefined ? {} : { [secretNames.policy]: policy.text }),
+      environment: (): Record<string, string> =>
+        policy.text === undefined ? {} : { [secretNames.policy]: policy.text },
       ...(policy.secret !== undefined && {
         secrets: { [secretNames.policy]: ecs.Secret.fromSecretsManager(policy.secret) },
         calledSecrets: [policy.secret],
