@@ -6,8 +6,9 @@ import { styleText } from 'node:util';
 
 /** The simulation uses one core and no file of a step, so it runs beside the steps before the tests. */
 const besides = 'sim:ci';
-const steps = [
+export const steps = [
   'lint',
+  'workflows:lint',
   'typecheck',
   'proto:lint',
   'proto:breaking',
@@ -40,28 +41,32 @@ function run(step: string, stdio: 'inherit' | 'pipe'): Promise<{ code: number; o
   });
 }
 
-const begin = performance.now();
-const simulation = run(besides, 'pipe');
-let failed: string | undefined;
-for (const step of steps) {
-  console.log(styleText('bold', `\n── ${step} ──`));
-  const { code, output } = await (step === besides ? simulation : run(step, 'inherit'));
-  process.stdout.write(output);
-  if (code !== 0) {
-    failed = step;
-    break;
+async function verify(): Promise<void> {
+  const begin = performance.now();
+  const simulation = run(besides, 'pipe');
+  let failed: string | undefined;
+  for (const step of steps) {
+    console.log(styleText('bold', `\n── ${step} ──`));
+    const { code, output } = await (step === besides ? simulation : run(step, 'inherit'));
+    process.stdout.write(output);
+    if (code !== 0) {
+      failed = step;
+      break;
+    }
+  }
+  for (const child of children) child.kill();
+
+  console.log();
+  for (const [step, seconds] of times) {
+    const mark = step === failed ? styleText('red', '✗') : styleText('green', '✓');
+    console.log(`${mark} ${step.padEnd(16)}${seconds.toFixed(1).padStart(7)} s`);
+  }
+  const total = (performance.now() - begin) / 1000;
+  console.log(`  ${'total'.padEnd(16)}${total.toFixed(1).padStart(7)} s`);
+  if (failed !== undefined) {
+    console.error(styleText('red', `\n${failed} failed. To reproduce: npm run ${failed}`));
+    process.exit(1);
   }
 }
-for (const child of children) child.kill();
 
-console.log();
-for (const [step, seconds] of times) {
-  const mark = step === failed ? styleText('red', '✗') : styleText('green', '✓');
-  console.log(`${mark} ${step.padEnd(16)}${seconds.toFixed(1).padStart(7)} s`);
-}
-const total = (performance.now() - begin) / 1000;
-console.log(`  ${'total'.padEnd(16)}${total.toFixed(1).padStart(7)} s`);
-if (failed !== undefined) {
-  console.error(styleText('red', `\n${failed} failed. To reproduce: npm run ${failed}`));
-  process.exit(1);
-}
+if (import.meta.main) await verify();

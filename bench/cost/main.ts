@@ -2,8 +2,9 @@
  * `npm run bench:cost` measures what the service consumes on DynamoDB and SQS, at list prices. The answers of
  * the local DynamoDB stand-in contain the consumed capacity by AWS's rules, except for writes whose condition
  * failed: such writes are charged as AWS charges them, by the size of the existing item, twice in a
- * transaction. `--json` prints one object.
+ * transaction. `--json` prints one object, and `--record` writes it to `measured.json`, from which `npm run capacity` computes.
  */
+import { writeFileSync } from 'node:fs';
 import { programOptions } from '../../test/fixtures/program-options.ts';
 import { designs, unitsOf } from './designs.ts';
 import { explainCosts } from './explain.ts';
@@ -15,7 +16,7 @@ import { duplicate, readCosts, resultWait } from './reads.ts';
 import { CostReport } from './report.ts';
 import { type StorageCost, storageCost } from './storage.ts';
 
-const options = programOptions('bench:cost', { json: false });
+const options = programOptions('bench:cost', { json: false, record: false });
 const report = new CostReport(options.json);
 const many = 1_000;
 const some = 100;
@@ -96,7 +97,18 @@ const targets = { usdPerMillionTasks: 3.5, usdPerMillionTasksSmall: 2.8 };
 const isWithinTargets =
   json.usdPerMillionTasks <= targets.usdPerMillionTasks &&
   json.usdPerMillionTasksSmall <= targets.usdPerMillionTasksSmall;
-if (options.json) console.log(JSON.stringify({ ...json, targets, rows: report.rows }));
+const storageOf = (bytes: number, { bytesPerTask, submissionBytes, days }: StorageCost) => ({
+  ...{ payloadBytes: bytes, bytesPerTask: Math.round(bytesPerTask) },
+  ...{ submissionBytes: Math.round(submissionBytes), days },
+});
+const [smallSize, oneKbSize] = sizes.map(({ of }) => of) as [StorageCost, StorageCost];
+const all = {
+  ...{ ...json, targets, rows: report.rows },
+  storage: [storageOf(200, smallSize), storageOf(1_024, oneKbSize)],
+};
+if (options.json) console.log(JSON.stringify(all));
+if (options.record)
+  writeFileSync(new URL('./measured.json', import.meta.url), `${JSON.stringify(all, null, 2)}\n`);
 report.print(
   `\nbench:cost: usdPerMillionTasks=${json.usdPerMillionTasks} usdPerMillionTasksSmall=${json.usdPerMillionTasksSmall} (targets ${targets.usdPerMillionTasks} and ${targets.usdPerMillionTasksSmall})`,
 );

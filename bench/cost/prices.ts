@@ -1,9 +1,13 @@
+import { listPrices } from './list-prices.ts';
+
+const { writeUnit, readUnit, sqsRequest, storedGbMonth } = listPrices['us-east-1'];
+
 /** The on-demand list prices of AWS in us-east-1, in US dollars. */
 export const prices = {
-  writeUnit: 0.625e-6,
-  readUnit: 0.125e-6,
-  sqsRequest: 0.5e-6,
-  storedGbMonth: 0.25,
+  writeUnit: writeUnit.usd,
+  readUnit: readUnit.usd,
+  sqsRequest: sqsRequest.usd,
+  storedGbMonth: storedGbMonth.usd,
 } as const;
 
 /** The bytes that AWS adds to the size of each item and each index entry when it bills storage. */

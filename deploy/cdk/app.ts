@@ -5,8 +5,9 @@ import { buildApp } from './build-app.ts';
 const context = new App().node;
 const listenerCertificateArn = context.tryGetContext('listenerCertificateArn') as string | undefined;
 const trustBundleFile = context.tryGetContext('trustBundle') as string | undefined;
+const releaseRepository = context.tryGetContext('releaseRepository') as string | undefined;
 if (listenerCertificateArn === undefined || trustBundleFile === undefined) {
   console.error('Give -c listenerCertificateArn=<ARN in ACM> and -c trustBundle=<file of PEM>.');
   process.exit(2);
 }
-buildApp({ listenerCertificateArn, trustBundleFile }).synth();
+buildApp({ listenerCertificateArn, trustBundleFile, releaseRepository }).synth();

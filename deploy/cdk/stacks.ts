@@ -8,6 +8,7 @@ import {
   HoldfastAlarms,
   HoldfastCanary,
   HoldfastNetwork,
+  HoldfastReleaseRole,
   HoldfastServer,
   HoldfastStore,
   HoldfastWorker,
@@ -20,6 +21,8 @@ export interface Given {
   readonly listenerCertificateArn: string;
   /** The file of the authorities whose clients are let in. */
   readonly trustBundleFile: string;
+  /** The repository on GitHub, as `owner/name`, whose release workflow deploys the stages. Default: none, and no role for it. */
+  readonly releaseRepository?: string | undefined;
 }
 
 /** The stateful part: table, queues and images. Its resources outlive it. */
@@ -84,5 +87,10 @@ export class AppStack extends Stack {
       ...{ server, image, certificate: { secret: secret('canary') } },
     });
     new HoldfastAlarms(this, 'Alarms', { server, canary });
+    const { releaseRepository: repository } = given;
+    if (repository !== undefined) {
+      const { environment } = stage;
+      new HoldfastReleaseRole(this, 'Release', { repository, environment, image, server, canary });
+    }
   }
 }

@@ -11,17 +11,19 @@ export interface StageSettings {
   readonly isProtected: boolean;
   readonly spot: boolean;
   readonly hostname: string;
+  /** The environment on GitHub from which a release deploys the stage (docs/ci.md). */
+  readonly environment: string;
 }
 
 export const stages: readonly StageSettings[] = [
   {
     ...{ name: 'dev', tableName: 'holdfast-dev', queues: ['default'], zones: 2, servers: 1 },
     ...{ front: 'nlb', deployment: 'rolling', isProtected: false, spot: true },
-    hostname: 'holdfast.dev.internal',
+    ...{ hostname: 'holdfast.dev.internal', environment: 'staging' },
   },
   {
     ...{ name: 'prod', tableName: 'holdfast-prod', queues: ['default'], zones: 3, servers: 3 },
     ...{ front: 'alb', deployment: 'canary', isProtected: true, spot: false },
-    hostname: 'holdfast.prod.internal',
+    ...{ hostname: 'holdfast.prod.internal', environment: 'production' },
   },
 ];

@@ -12,6 +12,9 @@ import { buildApp } from './build-app.ts';
 /** The certificate of a listener that does not exist: a synthesis looks nothing up. */
 export const exampleListener = 'arn:aws:acm:eu-central-1:123456789012:certificate/example';
 
+/** A repository whose releases may deploy; synthesized so that its role is checked too. */
+export const exampleRepository = 'example/holdfast';
+
 interface Justification {
   readonly path: string;
   readonly id: string;
@@ -39,7 +42,10 @@ if (import.meta.main) {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-synth-'));
   process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
   await initAuthority(dir, Date.now());
-  const given = { listenerCertificateArn: exampleListener, trustBundleFile: join(dir, 'ca.crt') };
+  const given = {
+    ...{ listenerCertificateArn: exampleListener, trustBundleFile: join(dir, 'ca.crt') },
+    releaseRepository: exampleRepository,
+  };
   const app = buildApp(given, { outdir: join(import.meta.dirname, 'cdk.out') });
   const findings = new AwsSolutionsChecks(app).validateScope(app).violations;
   for (const one of findings) console.error(JSON.stringify(one));

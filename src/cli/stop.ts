@@ -25,11 +25,11 @@ export function endWithVerb(): void {
 }
 
 /**
- * Ends this process after `ms` with status 0, if it has not ended by itself before: an open connection or a call without
+ * Ends this process after `ms` with the status, if it has not ended by itself before: an open connection or a call without
  * an answer must not keep a stopping server alive.
  */
-export function endWithin(ms: number): void {
-  setTimeout(() => process.exit(exitCodes.ok), ms).unref();
+export function endWithin(ms: number, status: number = exitCodes.ok): void {
+  setTimeout(() => process.exit(status), ms).unref();
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Shows that properties of constructs that make no sense, or none together, are refused at synthesis with a sentence. */
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
+import { HostedZone } from 'aws-cdk-lib/aws-route53';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { expect, it } from 'vitest';
 import {
@@ -150,6 +151,21 @@ const refused: readonly (readonly [name: string, run: () => unknown, sentence: R
       return worker({ server: server({ internetFacing: true }, made), certificate: made.certificate }, made);
     },
     /public addresses only/,
+  ],
+  [
+    'a web ACL before a front that takes none',
+    () => server({ webAclArn: 'arn:aws:wafv2:eu-central-1:1:regional/webacl/a/1' }),
+    /webAclArn is for the front 'alb'/,
+  ],
+  [
+    'a hosted zone in which the hostname is not',
+    () => {
+      const made = parts();
+      const attributes = { hostedZoneId: 'Z1', zoneName: 'example.org' };
+      const hostedZone = HostedZone.fromHostedZoneAttributes(made.stack, 'zone', attributes);
+      return server({ hostedZone }, made);
+    },
+    /the zone 'example.org' cannot have a record of 'jobs.internal'/,
   ],
   [
     'a canary without its queue',

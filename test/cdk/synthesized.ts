@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { buildApp } from '../../deploy/cdk/build-app.ts';
-import { exampleListener } from '../../deploy/cdk/synth.ts';
+import { exampleListener, exampleRepository } from '../../deploy/cdk/synth.ts';
 import { initAuthority } from '../../src/certs/authority.ts';
 
 export interface Synthesized {
@@ -21,7 +21,10 @@ export async function synthesized(): Promise<Synthesized> {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-cdk-'));
   await initAuthority(dir, Date.now());
   const bundle = join(dir, 'ca.crt');
-  const given = { listenerCertificateArn: exampleListener, trustBundleFile: bundle };
+  const given = {
+    ...{ listenerCertificateArn: exampleListener, trustBundleFile: bundle },
+    releaseRepository: exampleRepository,
+  };
   const app = buildApp(given, { outdir: join(dir, 'out') });
   return {
     ...{ app, bundle },

@@ -116,6 +116,22 @@ it('the canary counts the slots as refused that it has no permission for, and go
   await endsInOrder(process);
 });
 
+it('the canary with --slots ends by itself, with status 0 if all its slots were good and 1 if one was bad', async () => {
+  const serving = await server();
+  const url = `holdfast+plaintext://127.0.0.1:${serving.listening.grpcPort}`;
+  const good = start(['canary', '--slots', '2', '--slot', '2s', '--url', url, '--json']);
+  expect(await good.exit).toBe(0);
+  expect(JSON.parse(good.out)).toEqual({ queue: 'holdfast-canary', slots: 2, good: 2, bad: 0 });
+  const { json } = await holdfast('list', '--queue', 'holdfast-canary', '--url', url, '--json');
+  expect(json.tasks.map(({ state }: { state: string }) => state)).toEqual(['succeeded', 'succeeded']);
+  const nobody = 'holdfast+plaintext://127.0.0.1:9';
+  const bad = start(['canary', '--slots', '1', '--slot', '250ms', '--url', nobody]);
+  expect([await bad.exit, bad.out]).toEqual([1, 'canary: slots=1 good=0 bad=1\n']);
+  expect(bad.err).toContain('a slot of the canary was bad');
+  const none = await holdfast('canary', '--slots', '0', '--url', nobody);
+  expect([none.code, none.err]).toEqual([2, expect.stringContaining('Write a whole number from 1 to 10000')]);
+});
+
 it('the canary refuses a store, a slot of no length and a port that is in use', async () => {
   const store = await holdfast('canary', '--url', 'file:./queue.db');
   expect([store.code, store.err]).toEqual([2, expect.stringContaining('this command calls a server')]);

@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { CfnOutput, Duration } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
@@ -47,7 +47,7 @@ export class HoldfastCanary extends Construct {
     }
     this.queue = queue;
     this.#namespace = server.store.metricsNamespace;
-    this.task = new HoldfastTask(this, 'Task', {
+    this.task = HoldfastTask._create(this, 'Task', {
       ...{ cpu: 256, memoryMiB: 512, ...props },
       ...{ network: server.network, stopTimeout: Duration.seconds(30) },
       command: () => canaryCommand(queue, this.#namespace),
@@ -65,6 +65,9 @@ export class HoldfastCanary extends Construct {
     });
     const connections = new ec2.Connections({ securityGroups: [this.task.securityGroup] });
     connections.allowToDefaultPort(server, 'probes of the canary');
+    // A smoke test after a deployment runs beside the canary, with its task definition (`npm run smoke`).
+    new CfnOutput(this, 'ClusterName', { value: server.cluster.clusterName });
+    new CfnOutput(this, 'ServiceName', { value: this.service.serviceName });
   }
 
   metricGoodSlots(): cloudwatch.Metric {

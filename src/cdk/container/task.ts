@@ -70,7 +70,16 @@ export class HoldfastTask extends Construct {
   readonly image: ecs.ContainerImage;
   readonly #options: ContainerOptions;
 
-  constructor(scope: Construct, id: string, options: ContainerOptions) {
+  /**
+   * Makes a task for a construct of this package. It is no constructor, since its options have functions, which no other language of
+   * the CDK could give.
+   * @internal
+   */
+  static _create(scope: Construct, id: string, options: ContainerOptions): HoldfastTask {
+    return new HoldfastTask(scope, id, options);
+  }
+
+  private constructor(scope: Construct, id: string, options: ContainerOptions) {
     super(scope, id);
     this.#options = options;
     const { network, image, certificate, stopTimeout, cpu = 512, memoryMiB = 1024 } = options;

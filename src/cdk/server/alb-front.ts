@@ -6,6 +6,7 @@ import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as elb from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
+import * as wafv2 from 'aws-cdk-lib/aws-wafv2';
 import type { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
 import { ports } from '../container/command-lines.ts';
@@ -41,6 +42,11 @@ export function albFront(scope: Construct, options: FrontOptions, isShifted: boo
     idleTimeout: Duration.seconds(deregistrationSeconds),
   });
   loadBalancer.logAccessLogs(props.accessLogBucket ?? logBucket(scope));
+  if (props.webAclArn !== undefined) {
+    new wafv2.CfnWebACLAssociation(scope, 'WebAcl', {
+      ...{ resourceArn: loadBalancer.loadBalancerArn, webAclArn: props.webAclArn },
+    });
+  }
   // The listener never loses its mutual TLS by an update: CloudFormation does not undo it. Another mode is another listener.
   const listener = loadBalancer.addListener('MutualTls', {
     ...{ port, protocol: elb.ApplicationProtocol.HTTPS, certificates: listenerCertificates, open: false },

@@ -1,6 +1,7 @@
 import type * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
+import type * as elb from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { HoldfastTask } from '../container/task.ts';
@@ -13,6 +14,7 @@ export interface FrontProps {
   readonly trustBundleBucket?: s3.IBucket;
   readonly trustBundleKey?: string;
   readonly accessLogBucket?: s3.IBucket;
+  readonly webAclArn?: string;
 }
 
 /** The parts of a server that its front needs. */
@@ -27,7 +29,7 @@ export interface FrontOptions {
 /** A load balancer before the server. */
 export interface Front {
   readonly connections: ec2.Connections;
-  readonly loadBalancer: Construct;
+  readonly loadBalancer: Construct & elb.ILoadBalancerV2;
   readonly dnsName: string;
   /** The port that clients dial. */
   readonly port: number;

@@ -1,8 +1,10 @@
-import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Stack, Token } from 'aws-cdk-lib';
 import type * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as route53 from 'aws-cdk-lib/aws-route53';
+import { LoadBalancerTarget } from 'aws-cdk-lib/aws-route53-targets';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
@@ -61,6 +63,10 @@ export interface HoldfastServerProps extends HoldfastTaskProps {
   readonly trustBundleKey?: string;
   /** Of `alb`: the bucket of the access logs. Default: one of its own. */
   readonly accessLogBucket?: s3.IBucket;
+  /** Of `alb`: the ARN of a web ACL of WAF, of this region, which the requests pass first. Default: none. */
+  readonly webAclArn?: string;
+  /** The hosted zone of `hostname`, in which an alias record leads to the load balancer. Default: no record is made. */
+  readonly hostedZone?: route53.IHostedZone;
   /** The number of tasks, at least 1. Default: 2. */
   readonly desiredCount?: number;
   /** `rolling`, `canary` (10 % for 10 minutes) or `linear` (10 % every 6 minutes). Default: `rolling`. */
@@ -143,6 +149,12 @@ export class HoldfastServer extends Construct implements ec2.IConnectable {
         'ECS shifts the traffic between target groups by its own role, and AWS keeps the policy of it.',
       );
     }
+    if (props.hostedZone !== undefined) {
+      new route53.ARecord(this, 'Record', {
+        ...{ zone: props.hostedZone, recordName: `${props.hostname}.` },
+        target: route53.RecordTarget.fromAlias(new LoadBalancerTarget(made.loadBalancer)),
+      });
+    }
     this.connections = made.connections;
     this.loadBalancer = made.loadBalancer;
     this.url = `holdfast://${props.hostname}:${made.port}`;
@@ -157,12 +169,13 @@ export class HoldfastServer extends Construct implements ec2.IConnectable {
     const policyFile =
       policy.file ?? ((policy.secret ?? policy.text) ? `env:${secretNames.policy}` : undefined);
     const albFrom = front === 'alb' ? props.network.vpc.vpcCidrBlock : undefined;
-    const task = new HoldfastTask(this, 'Task', {
+    const task = HoldfastTask._create(this, 'Task', {
       ...props,
       // A server ends within 2 s after SIGTERM, whatever its workers do.
       stopTimeout: Duration.millis(timing.serverStopMs).plus(Duration.seconds(28)),
       command: (files) => serveCommand({ store, albFrom, files: { ...files, policy: policyFile } }),
-      environment: () => (policy.text === undefined ? {} : { [secretNames.policy]: policy.text }),
+      environment: (): Record<string, string> =>
+        policy.text === undefined ? {} : { [secretNames.policy]: policy.text },
       ...(policy.secret !== undefined && {
         secrets: { [secretNames.policy]: ecs.Secret.fromSecretsManager(policy.secret) },
         calledSecrets: [policy.secret],
@@ -224,6 +237,14 @@ function checkProps(
       'the front is reached from the internet, and the network has no public subnets.',
       'Set publicSubnets of the network.',
     );
+  const { hostname, hostedZone } = props;
+  const zone = hostedZone?.zoneName;
+  if (zone !== undefined && !Token.isUnresolved(zone) && hostname !== zone && !hostname.endsWith(`.${zone}`))
+    throw refusal(
+      scope,
+      `the zone '${zone}' cannot have a record of '${hostname}'.`,
+      'Give the hosted zone in which the hostname is.',
+    );
   if ([policy.secret, policy.text, policy.file].filter((one) => one !== undefined).length > 1)
     throw refusal(scope, 'the policy is given twice.', 'Give a secret, a text or a file.');
   if (policy.text !== undefined) {
@@ -239,6 +260,7 @@ function checkProps(
     ['trustBundleBucket', props.trustBundleBucket],
     ['trustBundleKey', props.trustBundleKey],
     ['accessLogBucket', props.accessLogBucket],
+    ['webAclArn', props.webAclArn],
   ] as const;
   const wrong = ofAlb.find(([, value]) => value !== undefined);
   if (front === 'nlb' && wrong !== undefined)

@@ -68,7 +68,7 @@ export class HoldfastWorker extends Construct implements ec2.IConnectable {
     checkProps(this, props, drainSeconds);
     const source = (server?.store ?? store) as IHoldfastStore;
     const { metricsNamespace } = source;
-    this.task = new HoldfastTask(this, 'Task', {
+    this.task = HoldfastTask._create(this, 'Task', {
       ...props,
       ...{ network, image, certificate },
       stopTimeout: Duration.seconds(drainSeconds + endSeconds),

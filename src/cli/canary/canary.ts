@@ -7,7 +7,9 @@ import type { Globals } from '../globals.ts';
 import { emfOption, metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';
 import { endWithin, untilStopped } from '../stop.ts';
 import { parseDuration } from '../text/durations.ts';
+import { wholeNumber } from '../text/numbers.ts';
 
+const mostSlots = 10_000;
 const slotLimits = { leastMs: 100, mostMs: 60_000 } as const;
 
 function parseSlot(text: string): number {
@@ -28,16 +30,35 @@ export function addCanary(program: Command, globals: Globals): void {
         .argParser(parseSlot)
         .default(objectiveSlotMs, `${objectiveSlotMs / 1_000}s`),
     )
+    .option(
+      '--slots <n>',
+      'end after this many slots, with status 1 if one of them was bad: a smoke test',
+      wholeNumber(1, mostSlots),
+    )
     .addOption(metricsPortOption())
     .addOption(metricsHostOption())
     .addOption(emfOption())
-    .action(async ({ queue, slot: slotMs, ...flags }) => {
+    .action(async ({ queue, slot: slotMs, slots, ...flags }) => {
       const { url, output } = globals();
       serverTarget({ url });
       const { startCanary } = await import('./start-canary.ts');
-      const canary = await startCanary({ url, queue, slotMs, metrics: flags });
+      const canary = await startCanary({ url, queue, slotMs, slots, metrics: flags });
       // A caller may send the signal as soon as it has read the line below.
       const stopped = untilStopped(timing.serverStopMs);
+      if (slots !== undefined) {
+        const counts = await Promise.race([canary.ended, stopped.then(() => undefined)]);
+        const status =
+          counts === undefined ? exitCodes.interrupted : counts.bad > 0 ? exitCodes.failed : exitCodes.ok;
+        process.exitCode = status;
+        if (counts !== undefined)
+          output.result(
+            { queue, slots, ...counts },
+            () => `canary: slots=${slots} good=${counts.good} bad=${counts.bad}`,
+          );
+        await canary.stop();
+        endWithin(0, status);
+        return;
+      }
       output.result(
         { queue, slotMs, metricsPort: canary.metrics?.port, pid: process.pid },
         () =>

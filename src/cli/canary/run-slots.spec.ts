@@ -7,14 +7,14 @@ import { SlotLog } from './slot-log.ts';
 
 const slotMs = 10_000;
 
-function loop(clock: VirtualClock, probe: Probe) {
+function loop(clock: VirtualClock, probe: Probe, slots?: number) {
   const counted = new Map<SlotResult, number>(slotResults.map((result) => [result, 0]));
   const counter = {
     count: (result: SlotResult, slots: number) => counted.set(result, (counted.get(result) ?? 0) + slots),
   };
   const stopping = new AbortController();
   const { signal } = stopping;
-  const done = runSlots({ clock, slotMs, probe, counter, onEnd() {}, signal });
+  const done = runSlots({ clock, slotMs, probe, counter, onEnd() {}, signal, slots });
   const all = () => Object.fromEntries(counted);
   return { counted, all, stopping, done };
 }
@@ -34,6 +34,16 @@ describe('the loop of the canary', () => {
     expect(all()).toMatchObject({ good: 4, late: 0, missed: 0 });
     stopping.abort();
     await done;
+  });
+
+  it('ends by itself after the wanted number of slots, without waiting for the end of the last one', async () => {
+    const clock = virtualClock();
+    const startMs = clock.monotonic();
+    const { all, done } = loop(clock, async () => ({ result: 'good' }), 3);
+    const ended = done.then(() => clock.monotonic() - startMs);
+    await clock.advance(60_000);
+    expect(await ended).toBe(2 * slotMs);
+    expect(all()).toMatchObject({ good: 3 });
   });
 
   it('counts a slot as late whose probe has no result at its end, and ends that probe', async () => {

@@ -19,15 +19,17 @@ export interface SlotLoop {
   readonly onEnd: (end: ProbeEnd) => void;
   /** Ends the loop when it is aborted. The open slot is not counted then. */
   readonly signal: AbortSignal;
+  /** The number of slots after which the loop ends by itself, without waiting for the end of the last one. Default: no end. */
+  readonly slots?: number | undefined;
 }
 
 /**
- * Makes one probe in each slot until the signal is aborted. Slots follow each other without gaps on the monotonic clock.
+ * Makes one probe in each slot until the signal is aborted, or as many slots are over as were wanted. Slots follow each other without gaps on the monotonic clock.
  * A probe that has no result at the end of its slot is late. Slots during which this process stood still are counted as
  * missed, so that they are bad too.
  */
 export async function runSlots(loop: SlotLoop): Promise<void> {
-  const { clock, slotMs, counter, onEnd, signal } = loop;
+  const { clock, slotMs, counter, onEnd, signal, slots = Number.POSITIVE_INFINITY } = loop;
   const startMs = clock.monotonic();
   const slotAt = (ms: number): number => Math.floor((ms - startMs) / slotMs);
   for (let slot = 0; !signal.aborted; ) {
@@ -36,6 +38,7 @@ export async function runSlots(loop: SlotLoop): Promise<void> {
     if (signal.aborted) return;
     counter.count(end.result, 1);
     onEnd(end);
+    if (slot + 1 >= slots) return;
     await clock.sleep(Math.max(0, endMs - clock.monotonic()), signal);
     // A timer may come a fraction of a millisecond early.
     const next = Math.max(slot + 1, slotAt(clock.monotonic()));
