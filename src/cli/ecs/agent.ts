@@ -11,7 +11,7 @@ export interface ProtectionRequest {
 /** Sends a request to the agent. Rejects with an Error whose message ends a sentence about the call. */
 export type AskAgent = (request: ProtectionRequest, answerMs: number) => Promise<void>;
 
-/** What the agent answers: one of these fields. */
+/** The answer of the agent, with one of these fields. */
 interface AgentAnswer {
   readonly protection?: { readonly ProtectionEnabled?: boolean };
   /** ECS has refused the request, for example DEPLOYMENT_BLOCKED while a deployment waits for protected tasks. */
