@@ -95,7 +95,7 @@ export class HoldfastWorker extends Construct implements ec2.IConnectable {
     if (server !== undefined) this.connections.allowToDefaultPort(server, 'tasks from the server');
     if (store !== undefined) {
       store.grantWork(this.taskRole, { queues: props.queues });
-      callsStore(network, store, this.task.securityGroup, permissions.run);
+      callsStore(network, store, this.task.securityGroup, permissions.work);
     }
     scaleWorker(this.service, {
       ...{ metricsNamespace, cluster, queues: props.queues, minTasks, maxTasks },

@@ -23,6 +23,7 @@ import {
   startCrashStandIns,
 } from '../../runs/crashpoints/crash-stand-ins.ts';
 import { queue, ScenarioDriver } from '../../runs/crashpoints/scenario-driver.ts';
+import { asVerb } from '../../fixtures/verb-in-process.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
 import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
 
@@ -137,7 +138,8 @@ export class DeadLetterNode {
     const { signal } = new AbortController();
     const defaults = { tenant: queue.tenant, queues: [queue.queue], dryRun: false, dropUnreadable: false };
     const request = { ...defaults, limit: 1_000, signal, ...options };
-    const [drained] = await this.stage.service.drainDeadLetters(request);
+    const { service } = this.stage;
+    const [drained] = await asVerb(['dlq', 'drain'], () => service.drainDeadLetters(request));
     if (drained === undefined) throw new Error('nothing was drained');
     return drained;
   }
