@@ -18,12 +18,12 @@ import { tableClient } from '../../../src/engines/aws/index.ts';
 import { addressOf } from '../../../src/engines/aws/table/schema/ids.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import type { DrainDeadLettersRequest, DrainedDeadLetters } from '../../../src/service/service.ts';
+import { asVerb } from '../../fixtures/verb-in-process.ts';
 import {
   type CrashStandIns as CrashSite,
   startCrashStandIns,
 } from '../../runs/crashpoints/crash-stand-ins.ts';
 import { queue, ScenarioDriver } from '../../runs/crashpoints/scenario-driver.ts';
-import { asVerb } from '../../fixtures/verb-in-process.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
 import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
 

@@ -31,7 +31,8 @@ it('a call in a test belongs to the verb that runs there, else to a server, and 
 
 it('IAM checks a transaction by its parts, a batch of SQS as a single message, and an index by its name', () => {
   const TableName = 'jobs';
-  const parts = [{ Put: { TableName } }, { ConditionCheck: { TableName } }, { Put: { TableName } }];
+  const check = { ConditionCheck: { TableName }, Delete: undefined };
+  const parts = [{ Put: { TableName } }, check, { Put: { TableName } }];
   expect(actionsOf('DynamoDB', 'TransactWriteItems', { TransactItems: parts })).toEqual([
     { action: 'dynamodb:PutItem', resource: 'table' },
     { action: 'dynamodb:ConditionCheckItem', resource: 'table' },

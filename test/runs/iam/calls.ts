@@ -60,7 +60,10 @@ export function actionsOf(service: string, operation: string, input: Input): Che
     return [{ action: `sqs:${operation.replace(/Batch$/, '')}`, resource }];
   }
   if (operation.startsWith('Transact')) {
-    const parts = new Set(input.TransactItems?.flatMap((item) => Object.keys(item)));
+    // A part that an item does not have may be there as undefined.
+    const parts = new Set(
+      input.TransactItems?.flatMap((item) => Object.keys(item).filter((part) => item[part] !== undefined)),
+    );
     return [...parts].map((part) => ({ action: `dynamodb:${partActions[part]}`, resource: 'table' }));
   }
   const resource = input.IndexName === undefined ? 'table' : (`index/${input.IndexName}` as const);

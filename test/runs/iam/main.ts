@@ -12,7 +12,7 @@ import { openAccount } from './account.ts';
 import type { RecordedCall } from './calls.ts';
 import { faultsOf, grantsIn } from './grants.ts';
 import { judgeRole, unenforced, type Verdict } from './judge.ts';
-import { foreignRoles, provedRoles } from './roles.ts';
+import { foreignRoles, provedRoles, unusedForAReason } from './roles.ts';
 import { runScenario } from './scenario.ts';
 import { runSuites } from './suites.ts';
 
@@ -78,6 +78,8 @@ for (const one of verdicts)
   console.log(
     row([one.role, one.calls, one.allowed, one.grants, one.unused.length, one.mustDeny, one.denied]),
   );
+for (const { roles, grant, reason } of unusedForAReason)
+  console.log(`kept unused: ${grant.source} of ${roles.source}: ${reason}`);
 for (const { logicalId, reason } of foreignRoles) console.log(`not proved: ${logicalId.source}: ${reason}`);
 for (const { role, faults: ofRole } of verdicts) for (const fault of ofRole) console.log(`${role}: ${fault}`);
 for (const fault of faults) console.log(fault);

@@ -12,7 +12,8 @@ import { echo } from './contract.ts';
 
 const [, , role = '', table = '', endpoint = ''] = process.argv;
 const clock = systemClock();
-const queues = [{ tenant: 'default', queue: 'default' }];
+// A program that only reads calls no queue of SQS.
+const queues = role === 'read' ? [] : [{ tenant: 'default', queue: 'default' }];
 const store = { table, region: process.env.AWS_REGION, endpointDynamodb: endpoint, endpointSqs: endpoint };
 const { node } = await openWorkerNode(store, { clock, log: defaultLog(), queues });
 const client = createClient(inProcess({ api: node.api, clock }), { clock, log: defaultLog() });
@@ -24,6 +25,9 @@ async function submit(): Promise<void> {
   await client.submit(echo, { text: 'b' }, { delay: '1s' });
   for (const text of ['c', 'd', 'e']) await client.submit(echo, { text }, { orderingKey: 'lane' });
   await client.submitMany(echo, [{ input: { text: 'f' } }, { input: { text: 'g' }, orderingKey: 'lane' }]);
+  // The second one waits for the first, which a reader finds by the lane.
+  for (const options of [{ delay: '1h' } as const, {}])
+    await client.submit(echo, { text: 'h' }, { orderingKey: 'held', ...options });
   await first.status();
   // The key of a task that has ended may be used again after its window.
   await first.result();
@@ -39,7 +43,9 @@ async function read(): Promise<void> {
     await client.task(id).explain();
     for await (const event of client.task(id).events()) if (event !== undefined) break;
   }
-  await client.list({ orderingKey: 'lane' });
+  const held = await client.list({ orderingKey: 'held' });
+  for (const { id } of held.tasks) await client.get(id);
+  for (const { id } of held.tasks) await client.task(id).explain();
   await client.trouble();
 }
 
