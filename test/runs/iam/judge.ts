@@ -68,10 +68,11 @@ export async function judgeRole(
  */
 export async function unenforced(calls: readonly RecordedCall[], account: Account): Promise<string[]> {
   const replay = new Replay(account.nobody);
-  const names = account.roles[0]?.names;
+  const [role] = account.roles;
+  if (role === undefined) return [];
   const found: string[] = [];
-  for (const call of names === undefined ? [] : distinct(calls)) {
-    if (!(await replay.isDenied(call.service, call.operation, inputFor(call, names))))
+  for (const call of distinct(calls)) {
+    if (!(await replay.isDenied(call.service, call.operation, inputFor(call, role.names))))
       found.push(kindOf(call));
   }
   replay.close();

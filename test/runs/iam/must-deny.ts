@@ -5,7 +5,7 @@ export interface Denied {
   readonly service: string;
   readonly operation: string;
   readonly input: object;
-  /** What the request reaches for. */
+  /** The thing that the request reaches for. */
   readonly what: string;
 }
 
@@ -160,7 +160,7 @@ const everything = [
 const queues = ['send', 'receive', 'createQueue', 'setQueue', 'sendDead', 'receiveDead'] as const;
 const making = ['create', 'ttl', 'createQueue', 'setQueue'] as const;
 
-/** What a role is denied beside what every role is. */
+/** The requests that a role is denied beside those that every role is. */
 const byRole: Readonly<Record<string, readonly string[]>> = {
   server: [...making, 'receiveDead', 'protect'],
   worker: [...making, 'list', 'due', 'exceptions', 'receiveDead', 'receiveUnserved'],
