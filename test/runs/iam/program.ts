@@ -46,6 +46,7 @@ async function read(): Promise<void> {
   const held = await client.list({ orderingKey: 'held' });
   for (const { id } of held.tasks) await client.get(id);
   for (const { id } of held.tasks) await client.task(id).explain();
+  await client.getByKey('program');
   await client.trouble();
 }
 

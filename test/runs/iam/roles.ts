@@ -63,10 +63,10 @@ export const unusedForAReason: readonly {
   readonly reason: string;
 }[] = [
   {
-    roles: /^submitter$/,
+    roles: /^(submitter|reader)$/,
     grant: /^dynamodb:GetItem on table$/,
     reason:
-      'A submission reads the newest task of its key in a transaction while another process accepts it. No program provokes that moment; a test does, in a server.',
+      'The newest task of a key is read in a transaction while another process accepts the key again. No program provokes that moment.',
   },
 ];
 
