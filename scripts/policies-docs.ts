@@ -7,7 +7,8 @@ const file = new URL('../docs/aws.md', import.meta.url);
 
 /** The permissions of each policy on the page, in their order there. */
 export const printedPolicies: readonly (readonly PermissionName[])[] = [
-  ['run'],
+  ['serve'],
+  ['work'],
   ['drain', 'redispatch', 'init'],
 ];
 

@@ -1,14 +1,10 @@
 // `npm run test:sqs` runs the broker tests against both local SQS stand-ins. One of them, ministack, is a Python
 // program; the script installs it once into a virtual environment of its own.
-import { pythonEnvironment } from '../test/fixtures/python-environment.ts';
+import { ministackPython } from '../test/fixtures/ministack-python.ts';
 import { run } from './run.ts';
 
-const release = '1.5.33';
-
 try {
-  process.env.HOLDFAST_MINISTACK_PYTHON = pythonEnvironment(`ministack-${release}`, [
-    `ministack==${release}`,
-  ]);
+  process.env.HOLDFAST_MINISTACK_PYTHON = ministackPython();
 } catch (failed) {
   console.error(`test:sqs: ${failed instanceof Error ? failed.message : failed}`);
   process.exit(1);

@@ -39,15 +39,16 @@ function allowed(policy: (typeof policies)[number], service: 'dynamodb' | 'sqs')
   );
 }
 
-/** Returns the AWS actions in one row of the table in docs/aws.md. */
-function row(name: string): { readonly dynamodb: string[]; readonly sqs: string[] } {
+/** Returns the AWS actions and the indexes in one row of the table in docs/aws.md. */
+function row(name: string): Readonly<Record<'indexes' | 'dynamodb' | 'sqs', string[]>> {
   const [, dynamodb = '', sqs = ''] =
     page
       .split('\n')
       .find((line) => line.startsWith(`| ${name} |`))
       ?.split(' | ') ?? [];
   const namesIn = (text: string): string[] => sorted(text.match(/\b[A-Z][a-z]+[A-Z]\w+|\bQuery\b/g) ?? []);
-  return { dynamodb: namesIn(dynamodb), sqs: namesIn(sqs) };
+  const indexes = sorted((dynamodb.match(/`\w+`/g) ?? []).map((name) => name.slice(1, -1)));
+  return { indexes, dynamodb: namesIn(dynamodb), sqs: namesIn(sqs) };
 }
 
 test('the IAM policies in docs/aws.md are those of the source', () => {
@@ -56,59 +57,64 @@ test('the IAM policies in docs/aws.md are those of the source', () => {
 
 test('each row of the table in docs/aws.md has the actions of its command in the source', () => {
   const rows = [
-    ['`serve`, `worker --engine aws`', permissions.run],
+    ['`serve`', permissions.serve],
     ['`dlq drain`', permissions.drain],
     ['`queues redispatch`', permissions.redispatch],
     ['`aws init`', permissions.init],
   ] as const;
   for (const [name, { table, indexes, queues, deadQueues }] of rows) {
     expect(row(name), name).toEqual({
-      dynamodb: sorted([...table, ...indexes]),
+      indexes: sorted(indexes),
+      dynamodb: sorted(table),
       sqs: sorted([...queues, ...deadQueues]),
     });
   }
 });
 
-test('a program that only submits or reads has no permission that a server lacks', () => {
-  const { run, submit, read, init, register } = permissions;
+test('a worker, and a program that only submits or reads, has no permission that a server lacks', () => {
+  const { serve, work, submit, read, init, register } = permissions;
   const isWithin = (part: Permissions, whole: Permissions) =>
     (['table', 'indexes', 'queues', 'deadQueues'] as const).every((kind) =>
-      part[kind].every((action) => whole[kind].includes(action)),
+      part[kind].every((one) => (whole[kind] as readonly string[]).includes(one)),
     );
-  expect(isWithin(submit, run)).toBe(true);
-  expect(isWithin(read, submit)).toBe(true);
+  expect(isWithin(work, serve)).toBe(true);
+  expect(isWithin(submit, work)).toBe(true);
+  expect(isWithin(read, serve)).toBe(true);
   expect(isWithin(register, init)).toBe(true);
   expect(submit.queues).not.toContain('ReceiveMessage');
 });
 
 test('the IAM policies name the table, its indexes and the SQS queues with the prefix', () => {
-  expect(policies).toHaveLength(2);
+  expect(policies).toHaveLength(3);
   for (const { Version, Statement } of policies) {
     expect(Version).toBe('2012-10-17');
-    expect(Statement.map(({ Effect }) => Effect)).toEqual(['Allow', 'Allow', 'Allow']);
+    expect(new Set(Statement.map(({ Effect }) => Effect))).toEqual(new Set(['Allow']));
     const table = 'arn:aws:dynamodb:eu-central-1:123456789012:table/jobs';
     const queues = 'arn:aws:sqs:eu-central-1:123456789012:jobs__*';
-    expect(Statement.map(({ Resource }) => Resource)).toEqual([[table], [`${table}/index/*`], [queues]]);
+    const index = new RegExp(`^${table}/index/(list|due|exceptions)$`);
+    const resources = Statement.map(({ Resource }) => [Resource].flat());
+    expect([resources.at(0), resources.at(-1)]).toEqual([[table], [queues]]);
+    for (const arn of resources.slice(1, -1).flat()) expect(arn).toMatch(index);
   }
 });
 
 test('the IAM policies for `jobs` reach the SQS queues of the installation `jobs`, and none of an installation with a similar prefix', () => {
-  const reached = policies.map(({ Statement }) => String(Statement[2]?.Resource).replace(/^.*:/, ''));
+  const reached = policies.map(({ Statement }) => String(Statement.at(-1)?.Resource).replace(/^.*:/, ''));
   const reaches = (name: string) =>
     reached.map((pattern) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(name));
   const queue = { tenant: 'acme', queue: 'mail' };
   const all = ['high', 'normal', 'low'] as const;
   const namesOf = (prefix: string) =>
     sqsQueuesOf(prefix, queue, all).flatMap(({ name, deadName }) => [name, deadName]);
-  for (const name of namesOf('jobs')) expect(reaches(name)).toEqual([true, true]);
+  for (const name of namesOf('jobs')) expect(reaches(name)).toEqual([true, true, true]);
   const others = ['jobs-2', 'jobs_2', 'jobs2', 'jobs-acme', 'job', 'my-jobs', 'Jobs'];
   for (const prefix of others) {
     expect(prefixFault(prefix)).toBeUndefined();
-    for (const name of namesOf(prefix)) expect(reaches(name)).toEqual([false, false]);
+    for (const name of namesOf(prefix)) expect(reaches(name)).toEqual([false, false, false]);
   }
 });
 
-test('the two IAM policies together allow exactly the AWS commands that the sources send', () => {
+test('the IAM policies together allow exactly the AWS commands that the sources send', () => {
   const sources = globSync('src/**/*.ts', { cwd: root }).map((file) => readFileSync(root + file, 'utf8'));
   const sent = sources.flatMap((text) =>
     [...text.matchAll(/\bnew (\w+)Command\(/g)].map(([, name = '']) => name),

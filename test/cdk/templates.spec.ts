@@ -116,6 +116,38 @@ it('no role has a wildcard action, and a wildcard resource only where AWS has no
   ).toEqual([]);
 });
 
+it('the role of workers that scale may protect the tasks of its cluster from scale-in, and the role of no other task', () => {
+  for (const template of [dev, prod]) {
+    const grants = Object.values(template.findResources('AWS::IAM::Policy')).filter(({ Properties }) =>
+      JSON.stringify(Properties).includes('ecs:'),
+    );
+    expect(grants).toHaveLength(1);
+    const { Roles, PolicyDocument } = (grants[0] as Properties).Properties as Properties;
+    const tasks = all(template, 'AWS::ECS::TaskDefinition');
+    const worker = tasks.find(({ ContainerDefinitions }) => ContainerDefinitions[0].Command[0] === 'worker');
+    expect(worker?.TaskRoleArn).toEqual({ 'Fn::GetAtt': [Roles[0].Ref, 'Arn'] });
+    const cluster = Object.keys(template.findResources('AWS::ECS::Cluster'))[0];
+    expect(PolicyDocument.Statement).toContainEqual({
+      Effect: 'Allow',
+      Action: 'ecs:UpdateTaskProtection',
+      Resource: {
+        'Fn::Join': [
+          '',
+          [
+            'arn:',
+            { Ref: 'AWS::Partition' },
+            ':ecs:eu-central-1:',
+            { Ref: 'AWS::AccountId' },
+            ':task/',
+            { Ref: cluster },
+            '/*',
+          ],
+        ],
+      },
+    });
+  }
+});
+
 it('each task runs on arm64 with a read-only root, not as root, with an init process and logs that do not block', () => {
   const tasks = all(prod, 'AWS::ECS::TaskDefinition');
   expect(tasks).toHaveLength(3);
@@ -256,7 +288,7 @@ it('the command lines give each process its store, its certificate and the names
     'aws init --table holdfast-prod --queue-prefix holdfast-prod --tenant default --priorities normal --queue default,holdfast-canary',
     'canary --queue holdfast-canary --emf Holdfast/holdfast-prod',
     serve('prod', ' --alb-port 7434 --alb-from <token> --alb-protocol tls'),
-    'worker worker.js --engine aws --table holdfast-prod --queue-prefix holdfast-prod --drain 110s --emf Holdfast/holdfast-prod',
+    'worker worker.js --engine aws --table holdfast-prod --queue-prefix holdfast-prod --drain 110s --protect-task --emf Holdfast/holdfast-prod',
   ]);
 });
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { run } from '../../src/cli/program.ts';
+import { asVerb } from '../fixtures/verb-in-process.ts';
 
 export interface CommandResult {
   readonly code: number;
@@ -31,7 +32,7 @@ export async function holdfast(...argv: readonly string[]): Promise<CommandResul
     return true;
   });
   try {
-    const code = await run(argv);
+    const code = await asVerb(argv, () => run(argv));
     return { code, out, err, json: argv.includes('--json') ? JSON.parse(out) : undefined };
   } finally {
     stdout.mockRestore();

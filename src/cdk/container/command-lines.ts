@@ -64,11 +64,14 @@ export function workerCommand(options: {
   readonly metricsNamespace: string;
   /** The store of a worker that polls SQS itself; undefined for a worker of a server. */
   readonly store?: IHoldfastStore | undefined;
+  /** True if it protects its task from scale-in while it works. */
+  readonly protectsTask: boolean;
 }): string[] {
-  const { module, drainSeconds, metricsNamespace, store } = options;
+  const { module, drainSeconds, metricsNamespace, store, protectsTask } = options;
   return [
     ...['worker', module, ...(store === undefined ? [] : storeOptions(store))],
-    ...['--drain', `${drainSeconds}s`, '--emf', metricsNamespace],
+    ...['--drain', `${drainSeconds}s`, ...(protectsTask ? ['--protect-task'] : [])],
+    ...['--emf', metricsNamespace],
   ];
 }
 

@@ -181,8 +181,8 @@ export class HoldfastServer extends Construct implements ec2.IConnectable {
         calledSecrets: [policy.secret],
       }),
     });
-    store.grantWork(task.definition.taskRole);
-    callsStore(props.network, store, task.securityGroup, permissions.run);
+    store.grantServe(task.definition.taskRole);
+    callsStore(props.network, store, task.securityGroup, permissions.serve);
     if (!registerQueues) return task;
     store.grantRegister(task.definition.taskRole);
     callsStore(props.network, store, task.securityGroup, permissions.register);

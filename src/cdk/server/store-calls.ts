@@ -1,7 +1,6 @@
 import { Stack } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
-import type { Permissions } from '../../engines/aws/policies.ts';
-import { tableDefinition } from '../../engines/aws/table/schema/definition.ts';
+import { indexArns, type Permissions } from '../../engines/aws/policies.ts';
 import type { HoldfastNetwork } from '../network/network.ts';
 import type { IHoldfastStore } from '../store/store.ts';
 
@@ -14,9 +13,12 @@ export function callsStore(
 ): void {
   const actions = (service: string, names: readonly string[]): string[] =>
     [...new Set(names)].map((name) => `${service}:${name}`);
-  const indexArns = tableDefinition.indexes.map(({ name }) => `${store.tableArn}/index/${name}`);
-  const resources = [store.tableArn, ...indexArns];
-  network.calls('dynamodb', { actions: actions('dynamodb', [...table, ...indexes]), resources }, from);
+  const call = (names: readonly string[], resources: string[]): void => {
+    if (resources.length > 0)
+      network.calls('dynamodb', { actions: actions('dynamodb', names), resources }, from);
+  };
+  call(table, [store.tableArn]);
+  call(['Query'], indexArns(store.tableArn, indexes));
   const { partition, region, account } = Stack.of(network);
   const prefix = `arn:${partition}:sqs:${region}:${account}:${store.queuePrefix}__*`;
   network.calls('sqs', { actions: actions('sqs', [...queues, ...deadQueues]), resources: [prefix] }, from);

@@ -59,7 +59,9 @@ export interface IHoldfastStore {
   readonly sqsQueues: HoldfastSqsQueue[];
   readonly tableArn: string;
   readonly metricsNamespace: string;
-  /** Lets the role make the calls of a server, or of a worker that polls SQS itself. */
+  /** Lets the role make the calls of a server. */
+  grantServe(role: iam.IGrantable): void;
+  /** Lets the role make the calls of a worker that polls SQS itself. */
   grantWork(role: iam.IGrantable, props?: HoldfastGrantProps): void;
   /** Lets the role accept tasks into the table, but receive none. */
   grantSubmit(role: iam.IGrantable, props?: HoldfastGrantProps): void;
@@ -80,8 +82,12 @@ abstract class StoreBase extends Construct implements IHoldfastStore {
   abstract readonly metricsNamespace: string;
   protected abstract readonly key: kms.IKey | undefined;
 
+  grantServe(role: iam.IGrantable): void {
+    this.#grant(role, ['serve'], {});
+  }
+
   grantWork(role: iam.IGrantable, props: HoldfastGrantProps = {}): void {
-    this.#grant(role, ['run'], props);
+    this.#grant(role, ['work'], props);
   }
 
   grantSubmit(role: iam.IGrantable, props: HoldfastGrantProps = {}): void {
@@ -111,8 +117,7 @@ abstract class StoreBase extends Construct implements IHoldfastStore {
     }
     const chosen = this.sqsQueues.filter(({ queue }) => queues?.includes(queue) ?? true);
     const arns: StoreArns = {
-      table: [this.tableArn],
-      indexes: tableDefinition.indexes.map(({ name }) => `${this.tableArn}/index/${name}`),
+      table: this.tableArn,
       queues: chosen.map(({ arn }) => arn),
       deadQueues: chosen.map(({ deadArn }) => deadArn),
     };

@@ -16,6 +16,7 @@ import { refusal } from '../refusal.ts';
 import type { HoldfastServer } from '../server/server.ts';
 import { callsStore } from '../server/store-calls.ts';
 import type { IHoldfastStore } from '../store/store.ts';
+import { grantProtection } from './protection.ts';
 import { scaleWorker } from './scaling.ts';
 
 /** Properties of `HoldfastWorker`. Give either `server` or `store`. */
@@ -44,6 +45,11 @@ export interface HoldfastWorkerProps extends HoldfastTaskProps {
   readonly oldestReady?: Duration;
   /** Runs on Fargate Spot, which AWS may stop with two minutes of notice. Default: false. */
   readonly spot?: boolean;
+  /**
+   * Protects each task of Fargate from scale-in while attempts run in it, which the task's role is granted for the tasks of
+   * the cluster. Default: true if the number of tasks can change.
+   */
+  readonly protectTasks?: boolean;
   /** How long running attempts may take after a stop, up to 110 s. Default: 110 s. */
   readonly drain?: Duration;
 }
@@ -68,14 +74,16 @@ export class HoldfastWorker extends Construct implements ec2.IConnectable {
     checkProps(this, props, drainSeconds);
     const source = (server?.store ?? store) as IHoldfastStore;
     const { metricsNamespace } = source;
+    const protectsTask = props.protectTasks ?? minTasks < maxTasks;
     this.task = HoldfastTask._create(this, 'Task', {
       ...props,
       ...{ network, image, certificate },
       stopTimeout: Duration.seconds(drainSeconds + endSeconds),
-      command: () => workerCommand({ module, drainSeconds, metricsNamespace, store }),
+      command: () => workerCommand({ module, drainSeconds, metricsNamespace, store, protectsTask }),
       ...(server !== undefined && { environment: (files) => clientEnvironment(server.url, files) }),
     });
     this.taskRole = this.task.definition.taskRole;
+    if (protectsTask) grantProtection(this.taskRole, cluster);
     this.service = new ecs.FargateService(this, 'Service', {
       ...{ cluster, taskDefinition: this.task.definition, desiredCount: minTasks },
       ...{ securityGroups: [this.task.securityGroup], vpcSubnets: network.subnets, assignPublicIp: false },
@@ -87,7 +95,7 @@ export class HoldfastWorker extends Construct implements ec2.IConnectable {
     if (server !== undefined) this.connections.allowToDefaultPort(server, 'tasks from the server');
     if (store !== undefined) {
       store.grantWork(this.taskRole, { queues: props.queues });
-      callsStore(network, store, this.task.securityGroup, permissions.run);
+      callsStore(network, store, this.task.securityGroup, permissions.work);
     }
     scaleWorker(this.service, {
       ...{ metricsNamespace, cluster, queues: props.queues, minTasks, maxTasks },

@@ -1,6 +1,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Client } from '../../client/client.ts';
-import { withAloneRunner } from '../../client/worker/run-alone.ts';
+import type { WorkerSpec } from '../../client/contract/handler.ts';
+import { type AloneRunner, withAloneRunner } from '../../client/worker/run-alone.ts';
 import type { DrainReport } from '../../client/worker/running.ts';
 import { timing } from '../../core/limits.ts';
 import type { ProcessMetrics } from '../../node/metrics/start-metrics.ts';
@@ -17,6 +18,14 @@ import {
   selectedAwsStore,
   tableOption,
 } from '../aws/options.ts';
+import { agentAt } from '../ecs/agent.ts';
+import {
+  protectTaskOption,
+  runnerWithProtection,
+  wantedProtection,
+  withProtection,
+} from '../ecs/protect-worker.ts';
+import { TaskProtection } from '../ecs/task-protection.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import { emfOption, metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';
@@ -44,6 +53,7 @@ export function addWorker(program: Command, globals: Globals): void {
     .addOption(endpointDynamodbOption())
     .addOption(endpointSqsOption())
     .addOption(drainOption())
+    .addOption(protectTaskOption())
     .addOption(metricsPortOption())
     .addOption(metricsHostOption())
     .addOption(emfOption())
@@ -55,6 +65,7 @@ export function addWorker(program: Command, globals: Globals): void {
       if (shared !== undefined && url !== undefined) {
         throw usage('--url names a server, and --engine aws needs none.', 'Leave one of them out.');
       }
+      const agentUrl = wantedProtection(options.protectTask === true, process.env);
       const file = findModule(module);
       const worker = await loadWorker(file);
       const [{ systemClock }, { defaultLog }] = await Promise.all([
@@ -72,7 +83,9 @@ export function addWorker(program: Command, globals: Globals): void {
         shared === undefined
           ? await fromServer(url, metrics)
           : await fromTable(shared, worker.queues, metrics, tracing);
-      const running = await client.work(withAloneRunner(worker, aloneProcesses(file)));
+      const protection =
+        agentUrl === undefined ? undefined : new TaskProtection(agentAt(agentUrl, clock), clock, log);
+      const running = await client.work(specOf(worker, aloneProcesses(file), protection));
       // A caller may send the signal as soon as it has read the line below.
       const stopped = untilStopped(options.drain + timing.drainEndMs);
       const types = worker.handlers.map((handler) => handler.task.name);
@@ -89,10 +102,15 @@ export function addWorker(program: Command, globals: Globals): void {
         // The outcomes are recorded, so the worker has ended in order even if `close` takes longer than the limit.
         process.exitCode = exitCodes.ok;
       } finally {
-        await close();
+        await Promise.all([close(), protection?.stop()]);
         await telemetry.stop();
       }
     });
+}
+
+function specOf(worker: WorkerSpec, alone: AloneRunner, protection: TaskProtection | undefined): WorkerSpec {
+  if (protection === undefined) return withAloneRunner(worker, alone);
+  return withAloneRunner(withProtection(worker, protection), runnerWithProtection(alone, protection));
 }
 
 function drainingText(limitMs: number): string {

@@ -6,12 +6,14 @@
  * permission of TransactGetItems.
  */
 
+import type { IndexName } from './table/schema/definition.ts';
+
 /** The actions that a process uses, by the resource on which it uses them. They have no prefix of their service. */
 export interface Permissions {
   /** Actions of DynamoDB on the table itself. */
   readonly table: readonly string[];
-  /** Actions of DynamoDB on the indexes of the table. */
-  readonly indexes: readonly string[];
+  /** The indexes of the table that are read, which is the action Query. */
+  readonly indexes: readonly IndexName[];
   /** Actions of SQS on the queues of dispatch messages. */
   readonly queues: readonly string[];
   /** Actions of SQS on the dead-letter queues. */
@@ -19,37 +21,49 @@ export interface Permissions {
 }
 
 const reads = ['BatchGetItem', 'GetItem', 'Query'];
+const writes = ['PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem'];
 const creates = ['GetQueueUrl', 'CreateQueue', 'GetQueueAttributes', 'SetQueueAttributes'];
+const dispatches = [
+  'GetQueueUrl',
+  'SendMessage',
+  'ReceiveMessage',
+  'DeleteMessage',
+  'ChangeMessageVisibility',
+];
+/** A notice of a task that has died is sent to its dead-letter queue. */
+const notices = ['GetQueueUrl', 'SendMessage'];
 
 /** The permissions of each kind of process, by the commands of docs/aws.md or the grants of holdfast/cdk. */
 export const permissions = {
-  /** `serve` and `worker --engine aws`. */
-  run: {
-    table: [...reads, 'PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem'],
-    indexes: ['Query'],
-    queues: ['GetQueueUrl', 'SendMessage', 'ReceiveMessage', 'DeleteMessage', 'ChangeMessageVisibility'],
-    deadQueues: ['GetQueueUrl', 'SendMessage'],
+  /** `serve`. */
+  serve: {
+    table: [...reads, ...writes],
+    indexes: ['list', 'due', 'exceptions'],
+    queues: dispatches,
+    deadQueues: notices,
   },
+  /** `worker --engine aws`: lists, and tasks whose time has come, are left to the servers. */
+  work: { table: [...reads, ...writes], indexes: [], queues: dispatches, deadQueues: notices },
   /** A program that accepts tasks into the table and never takes one: it cannot receive a message. */
   submit: {
     table: [...reads, 'PutItem', 'UpdateItem', 'ConditionCheckItem'],
-    indexes: ['Query'],
+    indexes: [],
     queues: ['GetQueueUrl', 'SendMessage'],
     deadQueues: [],
   },
   /** A program that only reads tasks. */
-  read: { table: reads, indexes: ['Query'], queues: [], deadQueues: [] },
+  read: { table: reads, indexes: ['list', 'exceptions'], queues: [], deadQueues: [] },
   /** `dlq drain`. */
   drain: {
     table: reads,
-    indexes: ['Query'],
+    indexes: [],
     queues: ['GetQueueUrl', 'SendMessage'],
     deadQueues: ['GetQueueUrl', 'ReceiveMessage', 'DeleteMessage', 'ChangeMessageVisibility'],
   },
   /** `queues redispatch`. */
   redispatch: {
     table: reads,
-    indexes: ['Query'],
+    indexes: ['list'],
     queues: ['GetQueueUrl', 'GetQueueAttributes', 'SendMessage'],
     deadQueues: [],
   },
@@ -79,8 +93,7 @@ export type PermissionName = keyof typeof permissions;
 
 /** The ARNs of one installation's resources. */
 export interface PolicyResources {
-  readonly table: readonly string[];
-  readonly indexes: readonly string[];
+  readonly table: string;
   readonly queues: readonly string[];
   readonly deadQueues: readonly string[];
 }
@@ -92,25 +105,35 @@ export interface PolicyStatement {
   readonly Resource: readonly string[];
 }
 
-const parts = [
-  ['table', 'dynamodb'],
-  ['indexes', 'dynamodb'],
-  ['queues', 'sqs'],
-  ['deadQueues', 'sqs'],
-] as const;
+/** Returns the ARNs of some indexes of a table. */
+export function indexArns(table: string, names: readonly IndexName[]): string[] {
+  return names.map((name) => `${table}/index/${name}`);
+}
 
 /** Returns the statements that allow some permissions on the resources, one for each kind of resource. */
 export function statementsOf(
   names: readonly PermissionName[],
-  resources: PolicyResources,
+  { table, queues, deadQueues }: PolicyResources,
 ): readonly PolicyStatement[] {
   const used = names.map((name): Permissions => permissions[name]);
-  return parts.flatMap(([part, service]) => {
-    const actions = [...new Set(used.flatMap((one) => one[part]))].map((action) => `${service}:${action}`);
-    const Resource = resources[part];
-    if (actions.length === 0 || Resource.length === 0) return [];
-    return [{ Effect: 'Allow' as const, Action: actions, Resource }];
-  });
+  const all = (part: 'table' | 'queues' | 'deadQueues') => used.flatMap((one) => one[part]);
+  const indexes = new Set(used.flatMap((one) => one.indexes));
+  return [
+    ...allow('dynamodb', all('table'), [table]),
+    ...allow('dynamodb', ['Query'], indexArns(table, [...indexes])),
+    ...allow('sqs', all('queues'), queues),
+    ...allow('sqs', all('deadQueues'), deadQueues),
+  ];
+}
+
+/** Returns the statement that allows the actions; none if there is no action or no resource. */
+function allow(
+  service: string,
+  actions: readonly string[],
+  Resource: readonly string[],
+): readonly PolicyStatement[] {
+  if (actions.length === 0 || Resource.length === 0) return [];
+  return [{ Effect: 'Allow', Action: [...new Set(actions)].map((name) => `${service}:${name}`), Resource }];
 }
 
 /** The names of the installation that the policies in docs/aws.md are written for. */
@@ -129,13 +152,12 @@ export function statementsByPrefix(
   names: readonly PermissionName[],
   { region, account, table, prefix }: PolicyNames,
 ): readonly PolicyStatement[] {
+  const used = names.map((name): Permissions => permissions[name]);
   const tableArn = `arn:aws:dynamodb:${region}:${account}:table/${table}`;
   const queueArn = `arn:aws:sqs:${region}:${account}:${prefix}__*`;
-  const resources = { table: [tableArn], indexes: [`${tableArn}/index/*`] };
-  const ofTable = statementsOf(names, { ...resources, queues: [], deadQueues: [] });
-  const ofQueues = statementsOf(names, {
-    ...{ table: [], indexes: [], queues: [queueArn], deadQueues: [queueArn] },
-  });
-  const actions = [...new Set(ofQueues.flatMap(({ Action }) => Action))];
-  return [...ofTable, { Effect: 'Allow', Action: actions, Resource: [queueArn] }];
+  const actions = used.flatMap(({ queues, deadQueues }) => [...queues, ...deadQueues]);
+  return [
+    ...statementsOf(names, { table: tableArn, queues: [], deadQueues: [] }),
+    ...allow('sqs', actions, [queueArn]),
+  ];
 }

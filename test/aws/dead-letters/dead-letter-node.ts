@@ -18,6 +18,7 @@ import { tableClient } from '../../../src/engines/aws/index.ts';
 import { addressOf } from '../../../src/engines/aws/table/schema/ids.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import type { DrainDeadLettersRequest, DrainedDeadLetters } from '../../../src/service/service.ts';
+import { asVerb } from '../../fixtures/verb-in-process.ts';
 import {
   type CrashStandIns as CrashSite,
   startCrashStandIns,
@@ -137,7 +138,8 @@ export class DeadLetterNode {
     const { signal } = new AbortController();
     const defaults = { tenant: queue.tenant, queues: [queue.queue], dryRun: false, dropUnreadable: false };
     const request = { ...defaults, limit: 1_000, signal, ...options };
-    const [drained] = await this.stage.service.drainDeadLetters(request);
+    const { service } = this.stage;
+    const [drained] = await asVerb(['dlq', 'drain'], () => service.drainDeadLetters(request));
     if (drained === undefined) throw new Error('nothing was drained');
     return drained;
   }
