@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { healthCommand, ports } from '../../../src/cdk/container/command-lines.ts';
 import { defaultPorts } from '../../../src/cli/text/numbers.ts';
-import { tableSchema } from '../../../src/engines/aws/table/schema/definition.ts';
 import { schemaVersion } from '../../../src/engines/sqlite/file/schema.ts';
+import { schemaOf } from '../rolling/schema.ts';
 import { searchPath } from './assemble.ts';
 import { BuildContext, ignoredBy } from './context.ts';
 import { expand, type Instruction, parseDockerfile } from './dockerfile.ts';
@@ -48,7 +48,7 @@ it('the image starts holdfast as the user of the CDKâ€™s containers, on the CDKâ
 it('the labels of the image are the schema numbers of this build', () => {
   const labels = Object.fromEntries(only('label').map(({ name, value }) => [name, value]));
   expect(labels).toMatchObject({
-    'io.holdfast.schema': String(tableSchema),
+    'io.holdfast.schema': String(schemaOf({ folder: repository }, 'aws').writes),
     'io.holdfast.store-schema': String(schemaVersion),
     'org.opencontainers.image.licenses': 'Apache-2.0',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the Dockerfile.

@@ -128,7 +128,8 @@ const start: StartProcess = async (args, env) => {
 
 const site = await startAwsDeployment({ queues: ['webhooks'], nodes: 2, start });
 const isLinux = process.platform === 'linux';
-const [, server] = servers;
+// The demo kills the first node.
+const server = servers.find(({ pid }) => pid === site.nodes[1]?.pid);
 if (server === undefined) throw new Error('no server was started');
 if (isLinux) {
   check(/\/node$/.test(server.program), `the process that was started is Node: ${server.program}`);

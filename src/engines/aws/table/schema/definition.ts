@@ -21,13 +21,6 @@ export interface ShardCounts {
 export const defaultShards: ShardCounts = Object.freeze({ list: 4, due: 8 });
 export const mostShards: ShardCounts = Object.freeze({ list: 64, due: 64 });
 
-/**
- * The schema number of the items in the table. A build reads tables of this number and of all lower ones. The number rises
- * with a change that builds before it cannot read or would undo; an image has it as the label `io.holdfast.schema`
- * (docs/upgrading.md).
- */
-export const tableSchema = 1;
-
 export type IndexName = 'list' | 'due' | 'exceptions';
 
 export interface IndexDefinition {
