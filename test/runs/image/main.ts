@@ -4,18 +4,20 @@
  * file system that can be written, on stand-ins of DynamoDB and SQS. Of the image only the base is missing: Node is that of
  * this checkout.
  */
-import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runOnAws } from '../../../examples/demo/run-on-aws.ts';
 import { type StartProcess, startAwsDeployment } from '../../fixtures/aws-deployment.ts';
 import { programOptions } from '../../fixtures/program-options.ts';
+import { Guard } from '../chaos/guard.ts';
 import { serverGraceMs } from '../deploys/server.ts';
 import { assemble } from './assemble.ts';
 import { type ContainerProcess, Containers, confinement } from './container.ts';
 import { BuildContext } from './context.ts';
 import { parseDockerfile } from './dockerfile.ts';
-import { filesIn, lockFaults, packagesIn } from './packages.ts';
+import { filesIn, setMode } from './files.ts';
+import { lockFaults, packagesIn } from './packages.ts';
 
 programOptions('image:check', {});
 const limitMs = 600_000;
@@ -32,24 +34,15 @@ function check(isTrue: boolean, what: string): void {
 
 const repository = new URL('../../..', import.meta.url).pathname.replace(/\/$/, '');
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-image-'));
+// The guard removes the folder also if this process is killed.
+const guard = await Guard.start();
+guard.send({ kind: 'folder', path: folder });
 process.once('exit', () => {
+  if (!existsSync(folder)) return;
   setMode(folder, (mode) => mode | 0o200);
   rmSync(folder, { recursive: true, force: true });
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
-
-/** Changes the permissions of a folder and of everything in it. */
-function setMode(path: string, change: (mode: number) => number): void {
-  chmodSync(path, change(0o755));
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    const below = join(path, entry.name);
-    if (entry.isDirectory()) setMode(below, change);
-    else if (entry.isFile()) {
-      const isProgram = below.endsWith('/usr/local/bin/node') || below.endsWith('/dist/cli/main.js');
-      chmodSync(below, change(isProgram ? 0o755 : 0o644));
-    }
-  }
-}
 
 // The folder of the image must be readable for its user.
 chmodSync(folder, 0o755);
@@ -168,5 +161,7 @@ const traced = await containers.start(alone, { OTEL_EXPORTER_OTLP_ENDPOINT: 'htt
 check((await traced.end('SIGTERM')) === 0, 'a server with an OTLP endpoint starts: its packages are there');
 check(filesIn(app).lines.join('\n') === before.join('\n'), 'no file of the image was changed');
 
+setMode(folder, (mode) => mode | 0o200);
+await guard.close();
 console.log(faults.length === 0 ? 'image: ok' : `image: ${faults.length} faults`);
 process.exit(faults.length === 0 ? 0 : 1);

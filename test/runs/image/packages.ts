@@ -1,5 +1,5 @@
 /** The packages of the image, compared with the lock file. */
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 interface LockEntry {
@@ -45,29 +45,4 @@ export function lockFaults(packages: readonly Package[], lockText: string): stri
     if (entry.version !== version) return [`${path} is ${version}, and ${entry.version} in the lock file`];
     return entry.cpu === undefined && entry.os === undefined ? [] : [`${path} is for some platforms only`];
   });
-}
-
-export interface FileSet {
-  readonly files: number;
-  readonly bytes: number;
-  /** The files that only one platform can load. */
-  readonly native: readonly string[];
-  /** A line for each file with its size and time, to compare two readings. */
-  readonly lines: readonly string[];
-}
-
-/** Reads the files below a folder. */
-export function filesIn(folder: string): FileSet {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
-  let files = 0;
-  let bytes = 0;
-  const lines: string[] = [];
-  for (const name of names) {
-    const stat = lstatSync(join(folder, name));
-    lines.push(`${name} ${stat.mode} ${stat.isDirectory() ? 0 : stat.size} ${stat.mtimeMs}`);
-    if (!stat.isFile()) continue;
-    files++;
-    bytes += stat.size;
-  }
-  return { files, bytes, lines, native: names.filter((name) => /\.(node|so|wasm)$/.test(name)) };
 }
