@@ -50,6 +50,8 @@ exec setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs --inh-c
 export interface Confinement {
   /** A sentence for the reader. */
   readonly text: string;
+  /** True if no file system can be written. */
+  readonly isReadOnly: boolean;
   readonly prefix: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
@@ -60,15 +62,20 @@ export interface Confinement {
  */
 export function confinement(user: string): Confinement {
   const [uid = '1000'] = user.split(':');
-  const prefix = ['unshare', '--mount', '--', '/bin/sh', '-c', confine, 'confine', uid];
+  const works = (prefix: readonly string[], env: Readonly<Record<string, string>>): boolean => {
+    const [command = '', ...args] = [...prefix, 'true'];
+    return spawnSync(command, args, { env: { PATH: process.env.PATH, ...env } }).status === 0;
+  };
   if (process.getuid?.() === 0 && process.platform === 'linux') {
     const env = { HOLDFAST_READ_ONLY: writableMounts().join(' ') };
-    const [command = '', ...args] = [...prefix, 'true'];
-    if (spawnSync(command, args, { env: { PATH: process.env.PATH, ...env } }).status === 0)
-      return { text: `uid ${uid} without capabilities, every file system is mounted read-only`, prefix, env };
+    const prefix = ['unshare', '--mount', '--', '/bin/sh', '-c', confine, 'confine', uid];
+    const text = `uid ${uid} without capabilities, every file system is mounted read-only`;
+    if (works(prefix, env)) return { text, isReadOnly: true, prefix, env };
     throw new Error('root cannot confine a process here: unshare, mount and setpriv (util-linux) are needed');
   }
-  return { text: `uid ${process.getuid?.()}, in a tree without permission to write`, prefix: [], env: {} };
+  const tied = ['setpriv', '--pdeathsig', 'KILL', '--'];
+  const text = `uid ${process.getuid?.()}, in a tree without permission to write`;
+  return { text, isReadOnly: false, prefix: works(tied, {}) ? tied : [], env: {} };
 }
 
 /** A process of the image. */

@@ -93,8 +93,8 @@ const writes = `for (const file of [${['/app', '/tmp', '/var/tmp', '/dev/shm'].m
 const { out: written } = await containers.run(['node', '-e', writes]);
 for (const place of written.split('\n').filter((line) => line !== ''))
   rmSync(join(place, 'holdfast-image-check'));
-const mayWrite = confined.prefix.length === 0 ? written.includes(app) : written !== '';
-check(!mayWrite, `a process can write no file${confined.prefix.length === 0 ? ' of the image' : ''}`);
+const mayWrite = confined.isReadOnly ? written !== '' : written.includes(app);
+check(!mayWrite, `a process can write no file${confined.isReadOnly ? '' : ' of the image'}`);
 const version = await containers.run([...config.entrypoint, 'version', '--json']);
 check(version.code === 0, `${config.entrypoint.join(' ')} version: ${version.out.trim()}`);
 

@@ -10,11 +10,13 @@ export type Versions = Readonly<Record<VersionName, Version>>;
 
 /** A port at which a server of one version listens, and later one of another. */
 export class ServerPlace {
+  readonly name: string;
   readonly port: number;
   readonly #servers: Readonly<Record<VersionName, Server>>;
   version: VersionName = 'old';
 
   constructor(setup: Omit<ServerSetup, 'command'>, versions: Versions) {
+    this.name = setup.name;
     this.port = setup.port;
     const of = (version: Version): Server => new Server({ ...setup, command: commandOf(version) });
     this.#servers = { old: of(versions.old), new: of(versions.new) };
@@ -44,6 +46,7 @@ export class ServerPlace {
 
 /** A process that works or submits; it has the name of its version in its ledger. */
 export class ClientPlace {
+  readonly name: string;
   readonly #seat: Seat;
   version: VersionName;
 
@@ -53,6 +56,7 @@ export class ClientPlace {
     guard: Guard,
     launch: (name: string, version: VersionName) => RunProcess,
   ) {
+    this.name = name;
     this.version = version;
     const place: Place = {
       ...{ name, hasClock: false },

@@ -8,6 +8,8 @@ import { Guard } from '../chaos/guard.ts';
 import type { Evidence } from '../chaos/judge.ts';
 import { readLedgers } from '../chaos/ledger.ts';
 import type { RunOutcome } from '../chaos/run.ts';
+import { readTasks } from '../deploys/audit.ts';
+import { type Fault, judge as judgeDeploys } from '../deploys/judge.ts';
 import { type Deployment, deploy } from './deployment.ts';
 import { addNewerEvents, type NewerEvents, newerEventFaults, submitLater } from './newer-events.ts';
 import type { ClientPlace, ServerPlace, Versions } from './places.ts';
@@ -30,12 +32,22 @@ const answersMs = 60_000;
 const drainMs = 120_000;
 const checkEveryMs = 1_000;
 
+const named = 6;
+
+export interface RollingOutcome extends RunOutcome {
+  /**
+   * The leases that expired although their worker was stopped in order: those that count as a loss of the worker. An
+   * assignment that a stopping server had not sent returns when its lease expires, without a loss.
+   */
+  readonly leasesLost: readonly Fault[];
+}
+
 class RollingRun {
   readonly #options: RunOptions;
   readonly #deployment: Deployment;
   readonly #client: Client;
   readonly #problems: string[] = [];
-  readonly #beganMs = performance.now();
+  readonly #beganMs = Date.now();
   #newer: NewerEvents | undefined;
 
   constructor(options: RunOptions, deployment: Deployment) {
@@ -46,7 +58,7 @@ class RollingRun {
   }
 
   #print(text: string): void {
-    const seconds = (performance.now() - this.#beganMs) / 1_000;
+    const seconds = (Date.now() - this.#beganMs) / 1_000;
     this.#options.print(`${seconds.toFixed(1).padStart(6)} s  ${text}`);
   }
 
@@ -122,6 +134,7 @@ class RollingRun {
     this.#checkFile();
     place.version = version;
     await place.start();
+    this.#print(`${place.name} is ${version}; its stop took ${Math.round(ms)} ms`);
   }
 
   async #replaceWorker(place: ClientPlace, version: VersionName): Promise<void> {
@@ -130,6 +143,7 @@ class RollingRun {
     if (fault !== undefined) this.#problem(fault);
     place.version = version;
     await place.start();
+    this.#print(`${place.name} is ${version}`);
   }
 
   /** Checks the file of the store while no server has it. */
@@ -188,7 +202,7 @@ class RollingRun {
     return { ...ledgers, tasks, listed };
   }
 
-  async outcome(evidence: Evidence): Promise<RunOutcome> {
+  async outcome(evidence: Evidence): Promise<RollingOutcome> {
     const { servers, workers, submitters } = this.#deployment;
     await Promise.all(servers.map((server) => server.stop()));
     await this.#judgeNewer();
@@ -199,7 +213,23 @@ class RollingRun {
       const begun = evidence.calls.filter(({ process }) => process.split(':')[0]?.endsWith(`-${version}`));
       if (begun.length === 0) this.#problem(`no worker of the ${version} version began a task`);
     }
-    return { evidence, problems: this.#problems, swallowedBytes: 0 };
+    const leasesLost = await this.#leasesLost(evidence);
+    return { evidence, problems: this.#problems, swallowedBytes: 0, leasesLost };
+  }
+
+  /** Reads the tasks from the store of the stopped servers, and judges their leases as `npm run deploys` does. */
+  async #leasesLost({ acknowledged, calls }: Evidence): Promise<readonly Fault[]> {
+    const ids = [...new Set(acknowledged.map(({ id }) => id))];
+    const engine = await this.#deployment.openStore();
+    const tasks = await readTasks(engine.store, ids).finally(() => engine.close());
+    const { leasesLost } = judgeDeploys({
+      ...{ acknowledged: ids, tasks, workers: [], poison: '', serverKillsAtMs: [], recalls: [] },
+      calls: calls.map((call) => ({ ...call, pid: 0, end: undefined })),
+      cancelled: new Set(),
+    });
+    for (const { id, text, atMs } of leasesLost.slice(0, named))
+      this.#print(`lease lost: ${id} ${text}, at ${((atMs - this.#beganMs) / 1_000).toFixed(1)} s`);
+    return leasesLost;
   }
 
   async #judgeNewer(): Promise<void> {
@@ -221,7 +251,7 @@ class RollingRun {
   }
 }
 
-export async function runRolling(options: RunOptions): Promise<RunOutcome> {
+export async function runRolling(options: RunOptions): Promise<RollingOutcome> {
   const guard = await Guard.start();
   const deployment = await deploy({ ...options, guard });
   try {
