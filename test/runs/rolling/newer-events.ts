@@ -10,7 +10,7 @@ import { chaosTask, plannedWork, queue } from '../chaos/contract.ts';
 
 const kindNumber = 99;
 /** The time after which the tasks become ready, so that nobody has claimed one when the event is added. */
-const delayMs = 10_000;
+const delayMs = 20_000;
 
 export interface NewerEvents {
   readonly ids: readonly string[];
@@ -19,15 +19,10 @@ export interface NewerEvents {
 }
 
 /** Submits tasks that become ready later. */
-export async function submitLater(
-  client: Client,
-  seed: number,
-  label: string,
-  count: number,
-): Promise<string[]> {
+export async function submitLater(client: Client, seed: number, count: number): Promise<string[]> {
   const ids: string[] = [];
   for (let i = 0; i < count; i++) {
-    const work = { ...plannedWork(seed, `newer-${label}`, i), plan: 'well' as const };
+    const work = { ...plannedWork(seed, 'newer', i), plan: 'well' as const };
     ids.push((await client.submit(chaosTask, work, { queue, delay: delayMs })).id);
   }
   return ids;

@@ -8,7 +8,7 @@ import { Guard } from '../chaos/guard.ts';
 import type { Evidence } from '../chaos/judge.ts';
 import { readLedgers } from '../chaos/ledger.ts';
 import type { RunOutcome } from '../chaos/run.ts';
-import { readTasks } from '../deploys/audit.ts';
+import { readTasks, unendedOf } from '../deploys/audit.ts';
 import { type Fault, judge as judgeDeploys } from '../deploys/judge.ts';
 import { type Deployment, deploy } from './deployment.ts';
 import { addNewerEvents, type NewerEvents, newerEventFaults, submitLater } from './newer-events.ts';
@@ -27,11 +27,12 @@ export interface RunOptions {
 }
 
 const newerTasks = 10;
+/** The longest time in which the tasks with newer events end after the step; they wait 20 s before. */
+const newerMs = 60_000;
 const workerGraceMs = 25_000;
 const answersMs = 60_000;
 const drainMs = 120_000;
 const checkEveryMs = 1_000;
-
 const named = 6;
 
 export interface RollingOutcome extends RunOutcome {
@@ -92,24 +93,38 @@ class RollingRun {
   async #step(step: Step): Promise<void> {
     const { file } = this.#deployment;
     const began = this.#begun();
-    const later = step.hasNewerEvents ? await this.#submitLater(step) : [];
-    const change = async (): Promise<void> => {
-      if (later.length > 0 && this.#newer === undefined) this.#newer = await this.#addNewerEvents(later);
+    // A file is free for the newer build only while its server is stopped, so that the tasks are submitted before.
+    const early = step.hasNewerEvents && file !== undefined ? await this.#submitLater() : undefined;
+    const addEvents = async (): Promise<void> => {
+      if (!step.hasNewerEvents || this.#newer !== undefined) return;
+      this.#newer = await this.#addNewerEvents(early ?? (await this.#submitLater()));
     };
+    const whileStopped = file === undefined ? async (): Promise<void> => {} : addEvents;
     for (const [i, version] of step.servers.entries())
-      await this.#replaceServer(this.#deployment.servers[i] as ServerPlace, version, file && change);
-    await change();
+      await this.#replaceServer(this.#deployment.servers[i] as ServerPlace, version, whileStopped);
+    await addEvents();
     const workers = step.workers.map((version, i) =>
       this.#replaceWorker(this.#deployment.workers[i] as ClientPlace, version),
     );
     await Promise.all(workers);
     await sleep(step.seconds * 1_000);
+    if (step.hasNewerEvents) await this.#untilNewerEnded();
     const versions = `servers ${step.servers.join(' ')}, workers ${step.workers.join(' ')}`;
     this.#print(`${step.name} (${versions}): ${this.#begun() - began} handlers began`);
   }
 
-  #submitLater({ name }: Step): Promise<string[]> {
-    return submitLater(this.#client, this.#options.seed, name.replaceAll(' ', '-'), newerTasks);
+  #submitLater(): Promise<string[]> {
+    return submitLater(this.#client, this.#options.seed, newerTasks);
+  }
+
+  /** Waits until the tasks with newer events have ended, so that the servers of this step work on them. */
+  async #untilNewerEnded(): Promise<void> {
+    const untilMs = Date.now() + newerMs;
+    let left = this.#newer?.ids ?? [];
+    while (left.length > 0 && Date.now() < untilMs) {
+      left = await unendedOf(this.#client, left);
+      if (left.length > 0) await sleep(checkEveryMs);
+    }
   }
 
   async #addNewerEvents(ids: readonly string[]): Promise<NewerEvents> {
@@ -125,12 +140,12 @@ class RollingRun {
   async #replaceServer(
     place: ServerPlace,
     version: VersionName,
-    whileStopped: (() => Promise<void>) | undefined | '',
+    whileStopped: () => Promise<void>,
   ): Promise<void> {
     if (place.version === version) return;
     const { ms, inTime } = await place.stop();
     if (!inTime) this.#problem(`a server was killed, ${Math.round(ms)} ms after SIGTERM`);
-    if (whileStopped) await whileStopped();
+    await whileStopped();
     this.#checkFile();
     place.version = version;
     await place.start();
