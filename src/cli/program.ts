@@ -7,6 +7,7 @@ import { addTrouble } from './explain/trouble.ts';
 import { addWhy } from './explain/why.ts';
 import { addWorkers } from './explain/workers.ts';
 import type { Globals } from './globals.ts';
+import { addHealth } from './health/health.ts';
 import { createOutput } from './output.ts';
 import { addSlo } from './slo/slo.ts';
 import { addAws } from './verbs/aws.ts';
@@ -60,6 +61,7 @@ function build(): { program: Command; globals: Globals } {
     addDlq,
     addSlo,
     addCanary,
+    addHealth,
     addVersion,
   ]) {
     add(program, globals);

@@ -164,6 +164,24 @@ it('each task runs on arm64 with a read-only root, not as root, with an init pro
   }
 });
 
+it('the container of a server has the health check of the image, because ECS reads none of an image', () => {
+  const containers = all(prod, 'AWS::ECS::TaskDefinition').flatMap(
+    ({ ContainerDefinitions }) => ContainerDefinitions as Properties[],
+  );
+  const server = containers.find(({ Command }) => Command[0] === 'serve');
+  expect(server).toMatchObject({
+    HealthCheck: {
+      Command: ['CMD', 'holdfast', 'health'],
+      Interval: 30,
+      Timeout: 10,
+      Retries: 3,
+      StartPeriod: 60,
+    },
+  });
+  expect(server?.Command.join(' ')).toContain('--http-port 7480');
+  expect(containers.filter(({ HealthCheck }) => HealthCheck !== undefined)).toHaveLength(1);
+});
+
 it('a worker may drain for 110 s and is killed after 120 s at the earliest', () => {
   const containers = all(prod, 'AWS::ECS::TaskDefinition').flatMap(
     ({ ContainerDefinitions }) => ContainerDefinitions as Properties[],

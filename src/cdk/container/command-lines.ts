@@ -58,6 +58,9 @@ export function registerCommands(store: IHoldfastStore): string[][] {
   });
 }
 
+/** The health check of a server's container, which is also that of the image: it asks `ports.http`, the default. */
+export const healthCommand = ['holdfast', 'health'] as const;
+
 export function workerCommand(options: {
   readonly module: string;
   readonly drainSeconds: number;

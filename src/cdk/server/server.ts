@@ -12,7 +12,7 @@ import { timing } from '../../core/limits.ts';
 import { permissions } from '../../engines/aws/policies.ts';
 import { acknowledge } from '../acknowledge.ts';
 
-import { registerCommands, secretNames, serveCommand } from '../container/command-lines.ts';
+import { healthCommand, registerCommands, secretNames, serveCommand } from '../container/command-lines.ts';
 import {
   type HoldfastCertificateProps,
   type HoldfastImageProps,
@@ -173,6 +173,12 @@ export class HoldfastServer extends Construct implements ec2.IConnectable {
       ...props,
       // A server ends within 2 s after SIGTERM, whatever its workers do.
       stopTimeout: Duration.millis(timing.serverStopMs).plus(Duration.seconds(28)),
+      // ECS reads no health check of an image, so that the task has it too.
+      healthCheck: {
+        command: ['CMD', ...healthCommand],
+        ...{ interval: Duration.seconds(30), timeout: Duration.seconds(10), retries: 3 },
+        startPeriod: Duration.seconds(60),
+      },
       command: (files) => serveCommand({ store, albFrom, files: { ...files, policy: policyFile } }),
       environment: (): Record<string, string> =>
         policy.text === undefined ? {} : { [secretNames.policy]: policy.text },

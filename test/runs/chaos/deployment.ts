@@ -87,14 +87,14 @@ async function freePort(): Promise<number> {
 type Environment = Readonly<Record<string, string>>;
 
 /** The store of a run: how its servers are started. */
-interface Store {
+export interface Store {
   readonly args: readonly string[];
   readonly env: Environment;
   readonly nodes: number;
   close(): Promise<void>;
 }
 
-async function openAws(seed: number): Promise<Store> {
+export async function openAws(seed: number): Promise<Store> {
   const standIns = new DeployProcess(
     'stand-ins',
     [pathOf('../deploys/stand-ins-process.ts'), String(seed)],

@@ -1,5 +1,5 @@
 /** A server process of `npm run deploys`, which is restarted on one port. */
-import { command, DeployProcess } from './deploy-process.ts';
+import { DeployProcess, command as ownCommand } from './deploy-process.ts';
 import type { Stop } from './run-process.ts';
 
 /** The time after SIGTERM after which a supervisor kills a process that has not ended, as `docker stop` does. */
@@ -11,6 +11,8 @@ export interface ServerSetup {
   /** The arguments of `holdfast serve`, beside its ports. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** The path of the command `holdfast`. Default: that of this tree. */
+  readonly command?: string;
 }
 
 export class Server {
@@ -34,7 +36,7 @@ export class Server {
   }
 
   async start(): Promise<void> {
-    const { name, port, args, env } = this.setup;
+    const { name, port, args, env, command = ownCommand } = this.setup;
     const ports = ['--port', String(port), '--http-port', '0'];
     const process = new DeployProcess(name, [command, 'serve', '--json', ...ports, ...args], env);
     this.#process = process;
