@@ -119,7 +119,7 @@ it('no role has a wildcard action, and a wildcard resource only where AWS has no
 it('the role of workers that scale may protect the tasks of its cluster from scale-in, and the role of no other task', () => {
   for (const template of [dev, prod]) {
     const grants = Object.values(template.findResources('AWS::IAM::Policy')).filter(({ Properties }) =>
-      JSON.stringify(Properties).includes('ecs:'),
+      JSON.stringify(Properties).includes('ecs:UpdateTaskProtection'),
     );
     expect(grants).toHaveLength(1);
     const { Roles, PolicyDocument } = (grants[0] as Properties).Properties as Properties;
