@@ -7,6 +7,7 @@ import type { Construct } from 'constructs';
 import {
   HoldfastAlarms,
   HoldfastCanary,
+  HoldfastDeployment,
   HoldfastNetwork,
   HoldfastServer,
   HoldfastStore,
@@ -76,7 +77,7 @@ export class AppStack extends Stack {
         trustBundleFile: given.trustBundleFile,
       }),
     });
-    new HoldfastWorker(this, 'Worker', {
+    const worker = new HoldfastWorker(this, 'Worker', {
       ...{ image, module: 'worker.js', queues: [...stage.queues], spot: stage.spot },
       ...{ store: data.store, network, cluster: server.cluster },
     });
@@ -84,5 +85,13 @@ export class AppStack extends Stack {
       ...{ server, image, certificate: { secret: secret('canary') } },
     });
     new HoldfastAlarms(this, 'Alarms', { server, canary });
+    new HoldfastDeployment(this, 'Deployment', {
+      stage: stage.name,
+      services: [
+        { name: 'api', service: server.service, image },
+        { name: 'worker', service: worker.service, image },
+        { name: 'canary', service: canary.service, image },
+      ],
+    });
   }
 }

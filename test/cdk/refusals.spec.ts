@@ -5,6 +5,7 @@ import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { expect, it } from 'vitest';
 import {
   HoldfastCanary,
+  HoldfastDeployment,
   HoldfastNetwork,
   HoldfastServer,
   type HoldfastServerProps,
@@ -150,6 +151,25 @@ const refused: readonly (readonly [name: string, run: () => unknown, sentence: R
       return worker({ server: server({ internetFacing: true }, made), certificate: made.certificate }, made);
     },
     /public addresses only/,
+  ],
+  [
+    'a deployment without a service',
+    () => new HoldfastDeployment(new Stack(), 'deployment', { stage: 'prod', services: [] }),
+    /no service is named/,
+  ],
+  [
+    'a deployment of a stage whose name has a slash',
+    () => new HoldfastDeployment(new Stack(), 'deployment', { stage: 'a/b', services: [] }),
+    /not a name of a stage/,
+  ],
+  [
+    'a service of a deployment that is named twice',
+    () => {
+      const made = parts();
+      const one = { name: 'api', service: server({}, made).service, image: made.image };
+      return new HoldfastDeployment(made.stack, 'deployment', { stage: 'prod', services: [one, one] });
+    },
+    /named twice/,
   ],
   [
     'a canary without its queue',
