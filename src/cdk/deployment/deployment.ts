@@ -2,7 +2,7 @@ import { Stack } from 'aws-cdk-lib';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
-import { deployableParameter, serviceNamePattern, stagePattern } from '../../core/deployments.ts';
+import { deployableParameter, serviceNamePattern, stagePattern } from '../../core/deployments/names.ts';
 import type { HoldfastImageProps } from '../container/task.ts';
 import { refusal } from '../refusal.ts';
 

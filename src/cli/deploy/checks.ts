@@ -69,7 +69,7 @@ async function burnIn(prometheus: BackendSettings): Promise<Check> {
   return { name: 'burn', ok, sentence };
 }
 
-/** The alarms of the canary are those of its silence and of the objective that it measures; all others tell of a burn. */
+/** The names of the canary's alarms: no slots, the objective that it measures, and its queue. All others are listed as `burn`. */
 const canaryAlarm = /CanaryMissing|api-?availability|holdfast-?canary/i;
 
 async function byAlarms(deployments: Deployments, { alarmPrefix }: Deployable): Promise<readonly Check[]> {

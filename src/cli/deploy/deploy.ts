@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { serviceNamePattern } from '../../core/deployments.ts';
+import { serviceNamePattern } from '../../core/deployments/names.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { regionOption } from '../aws/options.ts';

@@ -1,4 +1,4 @@
-import { imageLabels } from '../../core/deployments.ts';
+import { imageLabels } from '../../core/deployments/names.ts';
 import type { Image, Revision } from './port.ts';
 
 /** A setting that the target has otherwise than the service now. */

@@ -1,21 +1,21 @@
 import type { RollbackRecord, Rollout, ServiceState } from './port.ts';
 import { isGoingBack, isSteady, rolloutUnderWay } from './target.ts';
 
-/** What a run wants: a service that runs this tag, a parameter that says so, and a record of it. */
+/** The goal of a run: a service that runs this tag, a parameter that says so, and a record of it. */
 export interface Goal {
   readonly to: string;
   /** Undefined if no other tag is known, so that there is none to go forward to. */
   readonly record: RollbackRecord | undefined;
 }
 
-/** What a run has seen of the service and its parameters. */
+/** The state of the service and its parameters, as a run has read it. */
 export interface Seen {
   readonly state: ServiceState;
   readonly parameter: string | undefined;
   readonly record: RollbackRecord | undefined;
 }
 
-/** What a run has done itself. Another run starts with nothing done and comes to the same end. */
+/** The writes of one run. Another run starts with nothing done and comes to the same end. */
 export interface Done {
   readonly hasRecorded: boolean;
   readonly hasWritten: boolean;

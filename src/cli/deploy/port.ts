@@ -30,7 +30,7 @@ export interface Revision {
   readonly tag: string | undefined;
   /** The DynamoDB table that the process opens; undefined for one that calls a server alone. */
   readonly table: string | undefined;
-  /** What the process is started with, each setting with its name, for a comparison. Values of variables are left out. */
+  /** The settings that the process is started with, by their names, for a comparison. Values of variables are left out. */
   readonly settings: Readonly<Record<string, string>>;
 }
 

@@ -1,4 +1,4 @@
-import { imageLabels } from '../../core/deployments.ts';
+import { imageLabels } from '../../core/deployments/names.ts';
 import { isReadable, type SchemaRange } from '../../engines/aws/table/schema/schema-number.ts';
 import type { Image } from './port.ts';
 

@@ -1,4 +1,4 @@
-import { imageLabels } from '../../core/deployments.ts';
+import { imageLabels } from '../../core/deployments/names.ts';
 import { table } from '../output.ts';
 import { countsOf } from './plan.ts';
 import type { Deployable, Deployments, RollbackRecord, RolloutStatus } from './port.ts';

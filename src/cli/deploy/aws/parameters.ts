@@ -1,4 +1,4 @@
-import { deployableOf, deploymentsPath, rollbackParameter } from '../../../core/deployments.ts';
+import { deployableOf, deploymentsPath, rollbackParameter } from '../../../core/deployments/names.ts';
 import type { Deployable, RollbackRecord } from '../port.ts';
 import type { Clients } from './clients.ts';
 import { calling } from './errors.ts';

@@ -21,7 +21,7 @@ import type { Deployable, Deployments } from '../../../../src/cli/deploy/port.ts
 import { isGoneBack, prepareForward, prepareRollback } from '../../../../src/cli/deploy/prepare.ts';
 import { see } from '../../../../src/cli/deploy/reach.ts';
 import { type ServiceStatus, statusOf } from '../../../../src/cli/deploy/status.ts';
-import { deployableParameter } from '../../../../src/core/deployments.ts';
+import { deployableParameter } from '../../../../src/core/deployments/names.ts';
 import { createTable, openTable, raiseTableSchema } from '../../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../../src/platform/clock.ts';
 import type { Double } from './double.ts';
