@@ -8,8 +8,8 @@ const page = readFileSync(new URL('../../docs/runbooks/rollback.md', import.meta
 it('docs/runbooks/rollback.md lists the actions that holdfast deploy needs, and no other', () => {
   const sources = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'));
   const called = sources.flatMap((source) =>
-    [...source.matchAll(/new (?:(ecs|ecr|ssm)Module\.)?(\w+)Command\(/g)].map(
-      ([, service = 'cloudwatch', operation]) => `${service}:${operation}`,
+    [...source.matchAll(/new (ecs|ecr|ssm|cloudwatch)Module\.(\w+)Command\(/g)].map(
+      ([, service, operation]) => `${service}:${operation}`,
     ),
   );
   const part = page.slice(page.indexOf('## Permissions'));

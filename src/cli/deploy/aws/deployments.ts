@@ -51,18 +51,18 @@ async function tableSchema(table: string, region: string, clock: Clock): Promise
 }
 
 async function firingAlarms(prefix: string, region: string): Promise<readonly string[]> {
-  const { CloudWatchClient, DescribeAlarmsCommand } = await loadClient(
+  const cloudwatchModule = await loadClient(
     () => import('@aws-sdk/client-cloudwatch'),
     ['@aws-sdk/client-cloudwatch'],
   );
-  const client = new CloudWatchClient({ region });
+  const client = new cloudwatchModule.CloudWatchClient({ region });
   try {
     const names: string[] = [];
     let NextToken: string | undefined;
     do {
       const page = await calling('CloudWatch', region, () =>
         client.send(
-          new DescribeAlarmsCommand({
+          new cloudwatchModule.DescribeAlarmsCommand({
             ...{
               AlarmNamePrefix: prefix,
               StateValue: 'ALARM',
