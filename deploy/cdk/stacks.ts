@@ -7,11 +7,13 @@ import type { Construct } from 'constructs';
 import {
   HoldfastAlarms,
   HoldfastCanary,
+  HoldfastDeployment,
   HoldfastNetwork,
   HoldfastReleaseRole,
   HoldfastServer,
   HoldfastStore,
   HoldfastWorker,
+  type IHoldfastStore,
 } from '../../src/cdk/index.ts';
 import type { StageSettings } from './stages.ts';
 
@@ -50,6 +52,22 @@ export class DataStack extends Stack {
   }
 }
 
+/**
+ * Returns the store of a stage: its own, or the table that a restore has made, with the same SQS queues and metrics. The stateful
+ * stack keeps the former table as it is.
+ */
+function storeOf(
+  scope: Construct,
+  { restoredTable, tableName }: StageSettings,
+  { store }: DataStack,
+): IHoldfastStore {
+  if (restoredTable === undefined) return store;
+  return HoldfastStore.fromAttributes(scope, 'RestoredStore', {
+    ...{ tableName: restoredTable, queuePrefix: tableName, queues: store.queues },
+    metricsNamespace: store.metricsNamespace,
+  });
+}
+
 /** The stateless part: network, server, workers, canary and alarms. It can be deleted and made anew. */
 export class AppStack extends Stack {
   constructor(
@@ -67,9 +85,10 @@ export class AppStack extends Stack {
     const image = { repository: data.repository, tagParameterName: data.tagParameterName };
     const secret = (name: string): secretsmanager.ISecret =>
       secretsmanager.Secret.fromSecretNameV2(this, name, `holdfast/${stage.name}/${name}`);
+    const store = storeOf(this, stage, data);
     const network = new HoldfastNetwork(this, 'Network', { zones: stage.zones });
     const server = new HoldfastServer(this, 'Server', {
-      ...{ network, store: data.store, image, hostname, front, deployment, desiredCount: servers },
+      ...{ network, store, image, hostname, front, deployment, desiredCount: servers },
       certificate: { secret: secret('server') },
       policy: { secret: secret('policy') },
       ...(front === 'alb' && {
@@ -79,9 +98,9 @@ export class AppStack extends Stack {
         trustBundleFile: given.trustBundleFile,
       }),
     });
-    new HoldfastWorker(this, 'Worker', {
+    const worker = new HoldfastWorker(this, 'Worker', {
       ...{ image, module: 'worker.js', queues: [...stage.queues], spot: stage.spot },
-      ...{ store: data.store, network, cluster: server.cluster },
+      ...{ store, network, cluster: server.cluster },
     });
     const canary = new HoldfastCanary(this, 'Canary', {
       ...{ server, image, certificate: { secret: secret('canary') } },
@@ -92,5 +111,13 @@ export class AppStack extends Stack {
       const { environment } = stage;
       new HoldfastReleaseRole(this, 'Release', { repository, environment, image, server, canary });
     }
+    new HoldfastDeployment(this, 'Deployment', {
+      stage: stage.name,
+      services: [
+        { name: 'api', service: server.service, image },
+        { name: 'worker', service: worker.service, image },
+        { name: 'canary', service: canary.service, image },
+      ],
+    });
   }
 }

@@ -3,6 +3,8 @@
 export interface StageSettings {
   readonly name: 'dev' | 'prod';
   readonly tableName: string;
+  /** The table that a restore has made, which the processes use in place of `tableName` (docs/runbooks/restore.md). */
+  readonly restoredTable?: string;
   readonly queues: readonly string[];
   readonly zones: number;
   readonly servers: number;

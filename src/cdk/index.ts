@@ -11,6 +11,11 @@ export {
   type HoldfastTaskProps,
 } from './container/task.ts';
 export type { HoldfastCollectorProps, HoldfastTelemetryProps } from './container/telemetry.ts';
+export {
+  type HoldfastDeployableProps,
+  HoldfastDeployment,
+  type HoldfastDeploymentProps,
+} from './deployment/deployment.ts';
 export type { HoldfastQueueMetricProps } from './metrics.ts';
 export { type HoldfastCall, HoldfastNetwork, type HoldfastNetworkProps } from './network/network.ts';
 export { HoldfastReleaseRole, type HoldfastReleaseRoleProps } from './release/release-role.ts';

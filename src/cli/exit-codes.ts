@@ -35,6 +35,7 @@ const byCode: Partial<Record<Code, number>> = {
 const byReason: Partial<Record<Reason, number>> = {
   TASK_DEAD: exitCodes.failed,
   TASK_CANCELLED: exitCodes.failed,
+  ROLLOUT_FAILED: exitCodes.failed,
   BAD_CERTIFICATE: exitCodes.usage,
   BAD_CONFIGURATION: exitCodes.usage,
 };

@@ -2,6 +2,7 @@ import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/
 import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
 import { packageVersion } from '../platform/version.ts';
 import { addCanary } from './canary/canary.ts';
+import { addDeploy } from './deploy/deploy.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
 import { addTrouble } from './explain/trouble.ts';
 import { addWhy } from './explain/why.ts';
@@ -59,6 +60,7 @@ function build(): { program: Command; globals: Globals } {
     addCheck,
     addAws,
     addDlq,
+    addDeploy,
     addSlo,
     addCanary,
     addHealth,
@@ -95,6 +97,7 @@ const verbsOfOthers: Readonly<Record<string, string>> = {
   terminate: 'cancel <id>',
   pause: 'queues pause <name>',
   resume: 'queues resume <name>',
+  rollback: 'deploy rollback <service>',
   'worker-list': 'workers',
 };
 

@@ -64,6 +64,8 @@ export const reasons = [
   'TASK_CANCELLED',
   'CONTRACT_MISMATCH',
   'PORT_IN_USE',
+  'DEPLOYMENT_NOT_FOUND',
+  'ROLLOUT_FAILED',
   'NOT_BUILT',
   'BUG',
 ] as const;

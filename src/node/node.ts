@@ -131,6 +131,7 @@ async function startOn(
 ): Promise<HoldfastNode> {
   try {
     if (options.duties?.takesPart !== false) await opened.check?.();
+    await opened.checkSchema?.();
     const engine = metrics?.measured(opened.engine, opened.engineName) ?? opened.engine;
     const duties = { ...opened.duties, ...options.duties };
     for (const source of storeSources(opened)) metrics?.addSource(source);

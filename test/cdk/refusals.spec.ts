@@ -6,6 +6,7 @@ import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { expect, it } from 'vitest';
 import {
   HoldfastCanary,
+  HoldfastDeployment,
   HoldfastNetwork,
   HoldfastServer,
   type HoldfastServerProps,
@@ -166,6 +167,25 @@ const refused: readonly (readonly [name: string, run: () => unknown, sentence: R
       return server({ hostedZone }, made);
     },
     /the zone 'example.org' cannot have a record of 'jobs.internal'/,
+  ],
+  [
+    'a deployment without a service',
+    () => new HoldfastDeployment(new Stack(), 'deployment', { stage: 'prod', services: [] }),
+    /no service is named/,
+  ],
+  [
+    'a deployment of a stage whose name has a slash',
+    () => new HoldfastDeployment(new Stack(), 'deployment', { stage: 'a/b', services: [] }),
+    /not a name of a stage/,
+  ],
+  [
+    'a service of a deployment that is named twice',
+    () => {
+      const made = parts();
+      const one = { name: 'api', service: server({}, made).service, image: made.image };
+      return new HoldfastDeployment(made.stack, 'deployment', { stage: 'prod', services: [one, one] });
+    },
+    /named twice/,
   ],
   [
     'a canary without its queue',

@@ -201,6 +201,21 @@ it('the tag of the image is read from a parameter of SSM at each deployment', ()
   data.hasResourceProperties('AWS::SSM::Parameter', { Name: '/holdfast/prod/image-tag' });
 });
 
+it('each service has a parameter by which holdfast deploy finds it, and keeps the revisions to which it may go back', () => {
+  for (const name of ['api', 'worker', 'canary']) {
+    const [found] = Object.values(
+      prod.findResources('AWS::SSM::Parameter', { Properties: { Name: `/holdfast/prod/services/${name}` } }),
+    );
+    const value = JSON.stringify(found?.Properties.Value);
+    for (const part of ['cluster', 'service', 'repository', '/holdfast/prod/image-tag', 'holdfast-prod-'])
+      expect(value, name).toContain(part);
+  }
+  const definitions = Object.values(prod.findResources('AWS::ECS::TaskDefinition'));
+  expect(definitions.map(({ UpdateReplacePolicy }) => UpdateReplacePolicy)).toEqual(
+    definitions.map(() => 'Retain'),
+  );
+});
+
 it('a deployment of the server is taken back by the circuit breaker and by the alarms of refused calls and unserved tasks', () => {
   prod.hasResourceProperties('AWS::ECS::Service', {
     DesiredCount: 3,

@@ -1,6 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { createQueues, openTable, sqsClient, sqsQueuesOf, tableClient } from '../../src/engines/aws/index.ts';
+import {
+  createQueues,
+  openTable,
+  raiseTableSchema,
+  readTableSchema,
+  sqsClient,
+  sqsQueuesOf,
+  tableClient,
+} from '../../src/engines/aws/index.ts';
 import { createTable } from '../../src/engines/aws/table/create.ts';
 import { openWorkerNode } from '../../src/node/node.ts';
 import { systemClock } from '../../src/platform/clock.ts';
@@ -361,6 +369,28 @@ test.each([
   expect(code).toBe(2);
   expect(err).toContain('No AWS credentials were found (');
   expect(err).toContain('AWS_ACCESS_KEY_ID');
+});
+
+test('a server and a worker do not start on a table of a newer schema, and aws init does not lower it', async () => {
+  await init('--queue', 'mail');
+  const { registry, close } = openTable({ table, clock: systemClock(), client: clientOf(dynoxide.endpoint) });
+  onTestFinished(close);
+  await raiseTableSchema(registry, 7);
+  expect((await init('--queue', 'mail')).code).toBe(0);
+  expect(await readTableSchema(registry)).toBe(7);
+  const endpoints = ['--endpoint-dynamodb', dynoxide.endpoint, '--endpoint-sqs', sqs.endpoint];
+  const on = ['--engine', 'aws', '--table', table, '--region', 'eu-central-1', ...endpoints, '--json'];
+  for (const argv of [
+    ['serve', '--plaintext', ...on],
+    ['worker', 'examples/greet/worker.ts', ...on],
+  ]) {
+    const { code, json } = await holdfast(...argv);
+    expect(code, argv[0]).toBe(4);
+    expect(json.error).toMatchObject({
+      ...{ code: 'FAILED_PRECONDITION', reason: 'SCHEMA_NEWER' },
+      message: `The DynamoDB table '${table}' has schema 7, and this Holdfast reads 1.`,
+    });
+  }
 });
 
 test('a worker whose queue does not exist ends with status 3, and its log names the missing queue', async () => {

@@ -8,7 +8,7 @@ import { knownAttributes } from './known-fields.ts';
 import { knownSeries } from './known-series.ts';
 import { logQlOffences, traceQlOffences } from './line-queries.ts';
 import { offencesOf } from './offences.ts';
-import { blocksOf, folder, ofLanguage, pages, textOf } from './runbook-pages.ts';
+import { blocksOf, folder, ofLanguage, pages, procedures, textOf } from './runbook-pages.ts';
 
 const rules = [...objectiveGroups(standardOptions), ...operationalGroups(standardOptions)].flatMap(
   (group) => group.rules,
@@ -72,6 +72,65 @@ describe.each(pages)('the runbook %s', (page) => {
     const lines = ofLanguage(page, 'sh').flatMap((code) => code.split('\n'));
     expect(lines.length).toBeGreaterThan(0);
     for (const line of lines) expect(help, line).toContain(`\n  ${/^holdfast (\w+)/.exec(line)?.[1]} `);
+  });
+
+  it('links pages that exist', () => {
+    const links = [...textOf(page).matchAll(/\]\(([^)#]+)/g)].map(([, link = '']) => link);
+    expect(links.filter((link) => !existsSync(new URL(link, folder)))).toEqual([]);
+  });
+});
+
+/** The clients of the SDK whose commands are the operations of the AWS CLI. */
+const clients: Readonly<Record<string, () => Promise<object>>> = {
+  cloudwatch: () => import('@aws-sdk/client-cloudwatch'),
+  dynamodb: () => import('@aws-sdk/client-dynamodb'),
+  ecr: () => import('@aws-sdk/client-ecr'),
+  ecs: () => import('@aws-sdk/client-ecs'),
+  ssm: () => import('@aws-sdk/client-ssm'),
+};
+/** Operations of the CLI of services whose clients are not installed here. */
+const ofOthers: ReadonlySet<string> = new Set(['application-autoscaling register-scalable-target']);
+
+/** Returns the operations of the AWS CLI in a page, such as `ecs update-service` or `ecs wait services-stable`. */
+function cliCalls(page: string): string[] {
+  const code = blocksOf(page).map((block) => block.code);
+  return code.flatMap((text) =>
+    [...text.matchAll(/(?<!holdfast )\baws ([a-z-]+) ((?:wait )?[a-z-]+)/g)].map(
+      (found) => `${found[1]} ${found[2]}`,
+    ),
+  );
+}
+
+const pascal = (text: string): string =>
+  text
+    .split('-')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');
+
+describe.each(procedures)('the procedure %s', (page) => {
+  it('is in the list of runbooks, and says what must be true, what to do and how to see that it worked', () => {
+    expect(textOf('README.md')).toContain(`](${page}) |`);
+    const titles = [...textOf(page).matchAll(/^## (.*)$/gm)].map(([, title]) => title);
+    expect(titles).toEqual(expect.arrayContaining(['What must be true', 'How you see that it worked']));
+  });
+
+  it('has commands of holdfast and operations of the AWS CLI that exist', async () => {
+    const help = (await holdfast('--help')).out;
+    const lines = blocksOf(page).flatMap(({ code }) => code.split('\n').map((line) => line.trim()));
+    const ours = lines.filter((line) => line.startsWith('holdfast '));
+    expect(ours.length).toBeGreaterThan(0);
+    for (const line of ours) expect(help, line).toContain(`\n  ${/^holdfast (\w+)/.exec(line)?.[1]} `);
+    const calls = cliCalls(page);
+    expect(calls.length).toBeGreaterThan(5);
+    for (const call of calls.filter((one) => !ofOthers.has(one))) {
+      const [service = '', ...words] = call.split(' ');
+      const operation = words.join(' ');
+      const known = await clients[service]?.();
+      const name = operation.startsWith('wait ')
+        ? `waitUntil${pascal(operation.slice('wait '.length))}`
+        : `${pascal(operation)}Command`;
+      expect(Object.keys(known ?? {}), call).toContain(name);
+    }
   });
 
   it('links pages that exist', () => {

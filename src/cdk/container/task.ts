@@ -93,6 +93,10 @@ export class HoldfastTask extends Construct {
         operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
       },
     });
+    // CloudFormation would deregister the former revision after a deployment, and ECS goes back to no such revision.
+    (this.definition.node.defaultChild as ecs.CfnTaskDefinition).applyRemovalPolicy(
+      RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    );
     this.logGroup = new logs.LogGroup(this, 'Log', {
       retention: options.logRetention ?? logs.RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.RETAIN,

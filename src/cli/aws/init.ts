@@ -150,6 +150,7 @@ async function initTable(context: InitContext): Promise<TableResult> {
     if (check) return { name, did: 'missing', differs: [], shards: undefined };
     // Another process created the table first, so the table is compared like any other table that exists.
     if (!(await aws.createTable(table, name, systemClock()))) return initTable(context);
+    await aws.raiseTableSchema(registry);
     await aws.growShards(registry, requested);
     return { name, did: 'created', differs: [], shards: await shardsIn(context) };
   }
@@ -161,6 +162,7 @@ async function initTable(context: InitContext): Promise<TableResult> {
   const fewer = missingShards(requested, (await aws.checkShards(registry, requested)).read);
   const differs = [...faults, ...fewer];
   if (!check && faults.length > 0) await aws.enableTtl(table, name);
+  if (!check) await aws.raiseTableSchema(registry);
   if (!check && fewer.length > 0) await aws.growShards(registry, requested);
   const shards = await shardsIn(context);
   if (differs.length === 0) return { name, did: 'unchanged', differs, shards };

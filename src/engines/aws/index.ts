@@ -40,6 +40,13 @@ export {
   tableDefinition,
 } from './table/schema/definition.ts';
 export {
+  ensureReadable,
+  raiseTableSchema,
+  readTableSchema,
+  type SchemaRange,
+  tableSchema,
+} from './table/schema/schema-number.ts';
+export {
   checkShards,
   growShards,
   type RequestedShards,

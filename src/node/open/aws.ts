@@ -67,7 +67,7 @@ export function queuesEndpoint({ region, endpointSqs: endpoint }: AwsStore) {
 
 export async function openAws(store: AwsStore, options: StoreOptions): Promise<OpenedStore> {
   const { clock: machine, log } = options;
-  const { aws, asStartError, ensureRegion } = await loadAws();
+  const { aws, asStartError, ensureReadable, ensureRegion } = await loadAws();
   const clients = awsClients(store);
   await ensureRegion(clients.dynamodb);
   const clock = correctedClock(machine);
@@ -101,6 +101,7 @@ export async function openAws(store: AwsStore, options: StoreOptions): Promise<O
     corrected: clock,
     createQueues: false,
     check: () => checkIndexes(engine, clock.now()),
+    checkSchema: () => checkSchema(() => ensureReadable(engine.registry, store.table)),
     startError: (thrown) => asStartError(thrown, tableEndpoint(store)),
     drainMs: timing.drainMs,
     duties: { fitness: () => ({ fit: clock.fit, clockOffsetMs: clock.offsetMs }) },
@@ -127,6 +128,15 @@ async function checkIndexes({ store }: AwsEngine, nowMs: number): Promise<void> 
   for (const read of await Promise.allSettled<unknown>(reads)) {
     if (read.status !== 'rejected') continue;
     if (read.reason instanceof HoldfastError && read.reason.reason === 'BAD_CONFIGURATION') throw read.reason;
+  }
+}
+
+/** Passes on that the data are of a newer version; any other failure is left to the calls that follow. */
+async function checkSchema(check: () => Promise<void>): Promise<void> {
+  try {
+    await check();
+  } catch (thrown) {
+    if (thrown instanceof HoldfastError && thrown.reason === 'SCHEMA_NEWER') throw thrown;
   }
 }
 

@@ -34,6 +34,8 @@ export interface OpenedStore {
   readonly createQueues: boolean;
   /** Refuses a store with another schema, before a server starts on it. Absent if opening the store has checked that. */
   readonly check?: (() => Promise<void>) | undefined;
+  /** Refuses data of a newer version, before a server or a worker starts on it. Absent if opening the store has checked that. */
+  readonly checkSchema?: (() => Promise<void>) | undefined;
   /** How long, in ms, a worker on this store lets running tasks finish when it stops. */
   readonly drainMs: number;
   readonly duties?: DutyOptions;
