@@ -1,5 +1,5 @@
 /**
- * `node bench/capacity/measure.ts` measures the processor time that a server and a worker need for one task on AWS's stand-ins, and
+ * `npm run bench:cpu` measures the processor time that a server and a worker need for one task on AWS's stand-ins, and
  * writes it to `measured.json` beside this file. Processor time, unlike a rate, says the same on a busy machine. The server
  * speaks gRPC over mutual TLS with its clients, and HTTP without TLS with the stand-ins.
  */
@@ -9,7 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type TaskHandle } from '../../src/index.ts';
 import { startAwsDeployment } from '../../test/fixtures/aws-deployment.ts';
 import { startCommand } from '../../test/fixtures/command-process.ts';
+import { programOptions } from '../../test/fixtures/program-options.ts';
 import { payloadTask } from './worker.ts';
+
+programOptions('bench:cpu', {});
 
 const warmUpTasks = 1_500;
 const measuredTasks = 5_000;

@@ -1,5 +1,6 @@
 // `npm run docs:capacity` writes docs/capacity.md from the measured costs and the list prices. page.spec.ts compares both.
 import { writeFileSync } from 'node:fs';
+import { programOptions } from '../../test/fixtures/program-options.ts';
 import { type ListPrice, listPrices, type PricedRegion, pricedRegions } from '../cost/list-prices.ts';
 import { type Capacity, capacityOf } from './capacity.ts';
 import { processor } from './measured.ts';
@@ -126,4 +127,7 @@ ${priceTable()}
 `;
 }
 
-if (import.meta.main) writeFileSync(new URL('../../docs/capacity.md', import.meta.url), capacityPage());
+if (import.meta.main) {
+  programOptions('docs:capacity', {});
+  writeFileSync(new URL('../../docs/capacity.md', import.meta.url), capacityPage());
+}

@@ -122,7 +122,7 @@ export class TaskProtection {
     const effect = isBusy
       ? 'the ECS task may be stopped by scale-in while it works'
       : `the protection of the ECS task is not taken back, and ends within ${protectionMinutes} minutes`;
-    this.#log.warn({ problem }, `${effect}: the call to the agent of ECS ${problem}`);
+    this.#log.warn({ why: problem }, `${effect}: the call to the agent of ECS ${problem}`);
   }
 
   /** Calls `check` at this time at the latest. */
