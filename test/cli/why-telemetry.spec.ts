@@ -45,7 +45,7 @@ beforeAll(async () => {
   ({ id } = task);
   await task.result().catch(() => {});
   await client.close();
-  await exporting.stop(5_000);
+  await exporting?.stop(5_000);
   stores = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://jaeger');
     if (pathname === '/api/traces') return void response.end(JSON.stringify(found(searchParams)));
