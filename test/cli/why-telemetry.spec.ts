@@ -21,7 +21,7 @@ const render = defineTask('render', {
 const log = recordingLog();
 let receiver: OtlpReceiver;
 let serving: RunningServer;
-let exporting: Exporting;
+let exporting: Exporting | undefined;
 let stores: ReturnType<typeof createServer>;
 /** A task that is dead after two attempts, each of which failed by another text. */
 let id: string;
