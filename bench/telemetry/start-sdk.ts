@@ -12,5 +12,5 @@ export async function startSdk(name: string): Promise<() => Promise<void>> {
   const { env } = process;
   const named = processAttributes(env, { name, version: '1', instanceId: String(process.pid) });
   const exporting = await startExporting({ env, clock: systemClock(), log: silentLog, process: named });
-  return () => exporting.stop(1_000);
+  return async () => exporting?.stop(1_000);
 }

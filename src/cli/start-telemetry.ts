@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Tracing } from '../ports/tracing.ts';
 import type { MetricsFlags } from './metrics-options.ts';
+import { foreignCodeIsLoaded } from './stop.ts';
 
 /** How long a stopping process waits for the collector to take its last spans, metrics and log lines, in ms. */
 const lastExportMs = 300;
@@ -33,14 +34,21 @@ export interface TelemetryOptions {
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<RunningTelemetry> {
   const { clock, log, serviceName } = options;
-  const [{ processAttributes }, { startLogExport }, { startExporting }, { OtelTracing }, platform] =
-    await Promise.all([
-      import('../telemetry/otlp/environment.ts'),
-      import('../telemetry/logs/export-logs.ts'),
-      import('../telemetry/traces/start-exporting.ts'),
-      import('../telemetry/traces/otel-tracing.ts'),
-      Promise.all([import('../platform/version.ts'), import('../platform/log.ts')]),
-    ]);
+  const [
+    { processAttributes },
+    { otlpSettings },
+    { startLogExport },
+    { startExporting },
+    { OtelTracing },
+    platform,
+  ] = await Promise.all([
+    import('../telemetry/otlp/environment.ts'),
+    import('../telemetry/metrics/otlp/otlp-settings.ts'),
+    import('../telemetry/logs/export-logs.ts'),
+    import('../telemetry/traces/start-exporting.ts'),
+    import('../telemetry/traces/otel-tracing.ts'),
+    Promise.all([import('../platform/version.ts'), import('../platform/log.ts')]),
+  ]);
   const [{ packageVersion }, { readLines }] = platform;
   const service = { name: serviceName, version: packageVersion(), instanceId: clock.uuid() };
   const named = processAttributes(process.env, service);
@@ -54,13 +62,15 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Running
     read: (gauges) => gauges.set('holdfast.log.dropped', {}, lines?.dropped ?? 0),
   });
   const exporting = await startExporting(exportOptions);
+  if (lines !== undefined || exporting !== undefined || otlpSettings(process.env) !== undefined)
+    foreignCodeIsLoaded();
   return {
     metrics,
     tracing: new OtelTracing(() => service.version),
     async stop() {
       await Promise.all([
         metrics?.stop(lastExportMs),
-        exporting.stop(lastExportMs),
+        exporting?.stop(lastExportMs),
         lines?.stop(lastExportMs),
       ]);
     },

@@ -12,14 +12,15 @@ const exitEarlyMs = 100;
 let isForeignCodeLoaded = false;
 
 /**
- * Records that this process has imported a module of the user. Such a module may hold timers, sockets or servers, with
- * which Node.js would go on after the verb has ended.
+ * Records that this process has loaded code that may hold timers, sockets or servers, with which Node.js would go on after
+ * the verb has ended: a module of the user, or an exporter of OpenTelemetry, which repeats its last request for seconds
+ * after its shutdown.
  */
 export function foreignCodeIsLoaded(): void {
   isForeignCodeLoaded = true;
 }
 
-/** Ends the process after its verb has ended, whatever a module of the user still holds. */
+/** Ends the process after its verb has ended, whatever such code still holds. */
 export function endWithVerb(): void {
   if (isForeignCodeLoaded) process.exit();
 }

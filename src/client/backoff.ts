@@ -34,19 +34,33 @@ export function reopenMs(attempt: number, random: number, retryAfterMs = 0): num
 const lastingReasons: ReadonlySet<Reason> = new Set([
   'NO_CERTIFICATE',
   'CERTIFICATE_REFUSED',
+  'CERTIFICATE_EXPIRED',
   'BAD_CERTIFICATE',
   'DENIED',
   'BAD_CONFIGURATION',
 ]);
 
+/**
+ * Returns true if the certificate of one side is out of its time, on a connection that the server has answered before
+ * (`wasServed`). An operator renews it while both sides run, so what lasts longer than a call goes on until then.
+ */
+function awaitsRenewal(error: HoldfastError, wasServed: boolean): boolean {
+  return wasServed && error.reason === 'CERTIFICATE_EXPIRED';
+}
+
 /** Returns true if a call that failed with this error may be repeated, given that repeating it has no second effect. */
-export function mayRepeat(error: HoldfastError): boolean {
+export function mayRepeat(error: HoldfastError, wasServed = false): boolean {
+  if (awaitsRenewal(error, wasServed)) return true;
   if (lastingReasons.has(error.reason)) return false;
   return error.retryable || error.code === 'DEADLINE_EXCEEDED' || error.code === 'ABORTED';
 }
 
-/** Returns true if the error will not go away by itself: wrong certificate, missing permission, wrong configuration. */
-export function isLasting(error: HoldfastError): boolean {
+/**
+ * Returns true if the error will not go away by itself: wrong certificate, missing permission, wrong configuration.
+ * `wasServed` is true if the server has answered before.
+ */
+export function isLasting(error: HoldfastError, wasServed = false): boolean {
+  if (awaitsRenewal(error, wasServed)) return false;
   return (
     lastingReasons.has(error.reason) || error.code === 'UNAUTHENTICATED' || error.code === 'PERMISSION_DENIED'
   );

@@ -13,7 +13,7 @@ export function notFound(id: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', message, {
     taskId: id,
     help: isId
-      ? deletedHelp
+      ? `Check the id. ${deletedHelp}`
       : 'Give the id that `holdfast submit` and `holdfast list` print, such as 1-mwv2vufj.',
   });
 }
@@ -23,12 +23,12 @@ export function keyNotFound({ queue, key }: { readonly queue: string; readonly k
   const id = `${queue}/${key}`;
   return new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', `There is no task '${id}'.`, {
     taskId: id,
-    help: deletedHelp,
+    help: `Check the queue and the key. ${deletedHelp}`,
   });
 }
 
 const deletedHelp =
-  'Check the id. Tasks are deleted after their retention; tasks of other tenants and forbidden queues are hidden.';
+  'Tasks are deleted after their retention; tasks of other tenants and forbidden queues are hidden.';
 
 export function noHashChain(): HoldfastError {
   return new HoldfastError(

@@ -64,6 +64,8 @@ export interface TroubleView {
   /** The queues with older tasks that were not examined. */
   readonly cutQueues: readonly { readonly queue: string; readonly examinedUntilMs: number | undefined }[];
   readonly areWorkersComplete: boolean;
+  /** True if the store is a table, where the reads cost read units. */
+  readonly areReadsBilled: boolean;
   readonly atMs: number;
 }
 

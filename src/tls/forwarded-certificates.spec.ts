@@ -53,7 +53,7 @@ it('a certificate that was verified before is refused once it has expired', asyn
   expect(certificates.peerOf(value)).not.toBeInstanceOf(HoldfastError);
   await advance(clock, 2 * hourMs);
   expect(certificates.peerOf(value)).toMatchObject({
-    reason: 'CERTIFICATE_REFUSED',
+    reason: 'CERTIFICATE_EXPIRED',
     message: expect.stringContaining('expired'),
   });
 });

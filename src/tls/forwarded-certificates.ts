@@ -64,8 +64,9 @@ export class ForwardedCertificates {
   }
 
   /**
-   * Returns the peer that the value of a header names, or UNAUTHENTICATED with the reason CERTIFICATE_REFUSED. The value
-   * is a certificate in PEM whose characters are percent-encoded, but `+`, `=` and `/` as they are.
+   * Returns the peer that the value of a header names, or UNAUTHENTICATED with the reason CERTIFICATE_REFUSED or
+   * CERTIFICATE_EXPIRED. The value is a certificate in PEM whose characters are percent-encoded, but `+`, `=` and `/` as
+   * they are.
    */
   peerOf(value: string): VerifiedPeer | HoldfastError {
     if (value.length > limits.forwardedCertificateChars) return tooLong;

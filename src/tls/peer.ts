@@ -15,8 +15,8 @@ export const localPeer: Peer = { name: 'local', serial: '' };
 const spiffe = 'spiffe://';
 
 /**
- * Returns the peer of a TLS connection, or the error: UNAUTHENTICATED with the reason NO_CERTIFICATE or
- * CERTIFICATE_REFUSED.
+ * Returns the peer of a TLS connection, or the error: UNAUTHENTICATED with the reason NO_CERTIFICATE,
+ * CERTIFICATE_REFUSED or CERTIFICATE_EXPIRED.
  */
 export function peerOf(socket: TLSSocket): Peer | HoldfastError {
   const certificate = socket.getPeerCertificate();
@@ -84,12 +84,15 @@ const whyRefused: Readonly<Record<string, string>> = {
   SUBTREE_MINMAX: 'it, or an authority above it, constrains names, which is not supported here',
 };
 
+/** The codes of a certificate that is refused because of the time alone. */
+const outOfTime: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
+
 /** Returns the error for a certificate that OpenSSL, or a check by its rules, refuses with this code. */
 export function refusedCertificate(code: string): HoldfastError {
   const why = whyRefused[code] ?? 'the server does not trust the authority that signed it';
   return new HoldfastError(
     'UNAUTHENTICATED',
-    'CERTIFICATE_REFUSED',
+    outOfTime.has(code) ? 'CERTIFICATE_EXPIRED' : 'CERTIFICATE_REFUSED',
     `The client certificate is refused: ${why} (${code}).`,
     { help: 'Issue one with `holdfast certs issue`, by the authority that the server trusts.' },
   );

@@ -84,18 +84,36 @@ async function callWith(tls: CertificateFiles): Promise<RawStatus> {
 }
 
 describe('a client receives a sentence which says that its certificate', () => {
-  it.each<[string, () => Promise<CertificateFiles>, RegExp]>([
-    ['has expired', () => site.issue('gone', 'client', { days: 1 }, Date.now() - 2 * day), /has expired/],
-    ['comes from another authority', async () => foreignSite.clientFiles, /does not trust the authority/],
-    ['was issued for servers', () => site.issue('twin', 'server'), /not issued for clients/],
-  ])('%s', async (_, files, pattern) => {
+  const refused = 'CERTIFICATE_REFUSED';
+  const expired = 'CERTIFICATE_EXPIRED';
+  it.each<[string, () => Promise<CertificateFiles>, RegExp, string]>([
+    [
+      'has expired',
+      () => site.issue('gone', 'client', { days: 1 }, Date.now() - 2 * day),
+      /has expired/,
+      expired,
+    ],
+    [
+      'is not valid yet',
+      () => site.issue('soon', 'client', {}, Date.now() + 2 * day),
+      /not valid yet/,
+      expired,
+    ],
+    [
+      'comes from another authority',
+      async () => foreignSite.clientFiles,
+      /does not trust the authority/,
+      refused,
+    ],
+    ['was issued for servers', () => site.issue('twin', 'server'), /not issued for clients/, refused],
+  ])('%s', async (_, files, pattern, reason) => {
     const response = await callWith({ ...(await files()), ca: site.serverFiles.ca });
     expect(response).toMatchObject({
       code: 16,
-      reason: 'CERTIFICATE_REFUSED',
+      reason,
       message: expect.stringMatching(pattern),
     });
-    const logged = () => server.lines().findLast((line) => line.reason === 'CERTIFICATE_REFUSED')?.msg;
+    const logged = () => server.lines().findLast((line) => line.reason === reason)?.msg;
     await expect.poll(logged).toMatch(pattern);
   });
 });

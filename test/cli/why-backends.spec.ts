@@ -320,6 +320,11 @@ describe('holdfast why', () => {
   const badAnswers: readonly (readonly [what: string, answer: Answer, sentence: string])[] = [
     ['answers with an error', () => ({ status: 500, body: 'boom\nmore' }), 'answered with status 500: boom.'],
     ['redirects', () => ({ status: 302, body: '' }), 'answered with status 302.'],
+    [
+      'answers with deep JSON',
+      () => ({ body: '['.repeat(4_000_000) }),
+      'answered with JSON that is nested too deeply.',
+    ],
     ['answers with no JSON', () => ({ body: '<html>' }), 'answered with a text that is no JSON.'],
     ['answers with too much', () => ({ body: large }), 'answered with more than 4 MiB.'],
     ['does not answer', () => undefined, 'did not answer within 2 s.'],

@@ -21,7 +21,7 @@ const render = defineTask('render', {
 const log = recordingLog();
 let receiver: OtlpReceiver;
 let serving: RunningServer;
-let exporting: Exporting;
+let exporting: Exporting | undefined;
 let stores: ReturnType<typeof createServer>;
 /** A task that is dead after two attempts, each of which failed by another text. */
 let id: string;
@@ -45,7 +45,7 @@ beforeAll(async () => {
   ({ id } = task);
   await task.result().catch(() => {});
   await client.close();
-  await exporting.stop(5_000);
+  await exporting?.stop(5_000);
   stores = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://jaeger');
     if (pathname === '/api/traces') return void response.end(JSON.stringify(found(searchParams)));

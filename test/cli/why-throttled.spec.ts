@@ -56,8 +56,9 @@ test('holdfast why and holdfast trouble name the table that throttles the claims
   expect([...verdicts].at(-1)).toBe('STORE_THROTTLED');
   expect([...verdicts].filter((code) => code !== 'STARTING')).toEqual(['STORE_THROTTLED']);
   const { code, json } = await command('trouble');
-  expect([code, json.groups[0]]).toMatchObject([
+  expect([code, json.areReadsBilled, json.groups[0]]).toMatchObject([
     0,
+    true,
     {
       verdict: 'STORE_THROTTLED',
       evidence: { dependency: 'The table' },

@@ -241,7 +241,8 @@ describe('holdfast why', () => {
 
   it('answers NOT_FOUND for a text that is no id, and for a key without a task', async () => {
     expect((await command('why', 'not-an-id-at-all!')).code).toBe(3);
-    expect((await command('why', '--queue', 'failed', '--key', 'none')).code).toBe(3);
+    const { code, json } = await command('why', '--queue', 'failed', '--key', 'none', '--json');
+    expect([code, json.error.help]).toEqual([3, expect.stringMatching(/^Check the queue and the key\. /)]);
   });
 
   it('names only commands that exist', async () => {

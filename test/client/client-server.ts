@@ -34,6 +34,8 @@ export class BreakableTransport implements Transport {
   maxWatching = 0;
   /** True while nothing reaches the server. */
   unreachable = false;
+  /** The error of everything that does not reach the server. */
+  failure: HoldfastError = connectionBroken();
   readonly #streams = new Set<{ readonly kind: Streaming; readonly out: Outgoing<never> }>();
 
   constructor(inner: Transport) {
@@ -82,7 +84,7 @@ export class BreakableTransport implements Transport {
   }
 
   #reach(): void {
-    if (this.unreachable) throw connectionBroken();
+    if (this.unreachable) throw this.failure;
   }
 
   #open<In extends { readonly kind: string }, Out>(
@@ -91,7 +93,7 @@ export class BreakableTransport implements Transport {
     events: { message(m: Out): void; end(e: HoldfastError | undefined): void },
   ): Outgoing<In> {
     if (this.unreachable) {
-      queueMicrotask(() => events.end(connectionBroken()));
+      queueMicrotask(() => events.end(this.failure));
       return { send: () => true, drained: async () => {}, end() {}, abort() {} };
     }
     this.opened[stream]++;

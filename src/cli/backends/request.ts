@@ -2,6 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Clock } from '../../ports/clock.ts';
 import type { BackendSettings } from './settings.ts';
+import { isTooDeep } from './shallow-json.ts';
 
 /** The bounds of one request. */
 export interface RequestBounds {
@@ -80,6 +81,7 @@ export function bodyOf({ status, text }: BackendAnswer): string {
 }
 
 export function parsed(text: string): unknown {
+  if (isTooDeep(text)) throw new Error('answered with JSON that is nested too deeply');
   try {
     return JSON.parse(text);
   } catch {

@@ -35,6 +35,7 @@ function troubleJson(answer: ListTroubleResponse): Record<string, unknown> {
       examinedUntilMs: examinedUntilMs || undefined,
     })),
     areWorkersComplete: !answer.incompleteWorkers,
+    areReadsBilled: answer.readsAreBilled,
     atMs: answer.atMs,
   };
 }
@@ -78,8 +79,9 @@ function troubleNotes(answer: ListTroubleResponse): string[] {
     const which = examinedUntilMs === 0n ? 'none' : `those accepted at ${time(examinedUntilMs)} or later`;
     notes.push(
       `Queue '${queue}'${many}: not all tasks were examined (of '${queue}' ${which}), so that every number is a lower bound.`,
-      `On AWS this took about ${units.toLocaleString('en')} read units with payloads of 1 KB.`,
     );
+    if (answer.readsAreBilled)
+      notes.push(`This took about ${units.toLocaleString('en')} read units with payloads of 1 KB.`);
   }
   if (unexplained > 0)
     notes.push(`${unexplained.toLocaleString('en')} tasks of further ordering keys were not explained.`);

@@ -1,6 +1,6 @@
 import { clipChars } from '../../core/clip.ts';
 import { verdictCodes } from '../../core/explain/verdict.ts';
-import { lengthOf } from '../../core/explain/words.ts';
+import { forTenant, lengthOf } from '../../core/explain/words.ts';
 import type { Task, TaskEvent } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import type { Verdict } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { labelled, table, time } from '../output.ts';
@@ -12,6 +12,8 @@ import { type TaskTelemetry, telemetryHead, telemetryJson, telemetrySections } f
 /** A task with its verdict and its newest events, as the command has read them. */
 export interface Explained {
   readonly task: Task;
+  /** The tenant that the caller has named; empty for their own. */
+  readonly tenant: string;
   readonly verdict: Verdict;
   /** The time of the server at which the verdict held. */
   readonly atMs: number;
@@ -99,7 +101,8 @@ function timeline(explained: Explained): string[] {
   const all = withWaits(explained);
   const { task, atMs } = explained;
   const hidden = explained.earlier + Math.max(0, all.length - shownEvents);
-  const more = hidden === 0 ? [] : [`  (${hidden} earlier events: holdfast show ${task.id} --history)`];
+  const history = forTenant(`holdfast show ${task.id} --history`, explained.tenant);
+  const more = hidden === 0 ? [] : [`  (${hidden} earlier events: ${history})`];
   const lines = all.slice(-shownEvents).map(({ event, waitMs }, i) => {
     const wait = waitMs === undefined || i === 0 ? '' : `+${waitText(waitMs)}`;
     const words = `${eventKindName(event).padEnd(16)} ${clipChars(eventWords(event), shownChars)}`;

@@ -50,7 +50,7 @@ async function explain(transport: Transport, reference: TaskReference): Promise<
     events.push(...page.events);
     more = page.hasMore && page.events.length > 0 && events.length < mostEvents;
   }
-  const known = { task, verdict, atMs: Number(atMs), events, earlier };
+  const known = { task, tenant: reference.tenant, verdict, atMs: Number(atMs), events, earlier };
   return { ...known, telemetry: await telemetryOf(known) };
 }
 
@@ -62,7 +62,7 @@ async function telemetryOf({
   task,
   atMs,
   events,
-}: Omit<Explained, 'telemetry' | 'verdict'>): Promise<TaskTelemetry> {
+}: Pick<Explained, 'task' | 'atMs' | 'events'>): Promise<TaskTelemetry> {
   const clock = systemClock();
   const traceId = traceIdOf(task);
   const lines = { taskId: task.id, traceId };

@@ -9,6 +9,7 @@ import {
   settingsOf,
   shownUrl,
 } from '../backends/settings.ts';
+import { parseShallow } from '../backends/shallow-json.ts';
 
 const requestBounds = { answerMs: 10_000, answerBytes: 8 * 1_048_576 } as const;
 const variable = 'HOLDFAST_PROMETHEUS';
@@ -97,7 +98,7 @@ interface ApiAnswer {
 
 function parsed(body: string): ApiAnswer | undefined {
   try {
-    const value: unknown = JSON.parse(body);
+    const value = parseShallow(body);
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;

@@ -5,6 +5,7 @@ import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
 import type { Transport } from '../../client/transport.ts';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
+import { forTenant } from '../../core/explain/words.ts';
 import { limits } from '../../core/limits.ts';
 import { nearest } from '../../core/nearest.ts';
 import { deadReasons } from '../../core/task/event.ts';
@@ -137,7 +138,7 @@ async function newQueueNote(transport: Transport, tenant: string, name: string):
   return meant === undefined ? undefined : `Queue '${name}' is new; did you mean '${meant}'?`;
 }
 
-function endError(task: Task): HoldfastError {
+function endError(task: Task, tenant: string): HoldfastError {
   const state = stateName(task.state);
   const why = task.lastError === '' ? '' : `: ${task.lastError}`;
   const known = deadReasons[task.deadReason];
@@ -148,7 +149,7 @@ function endError(task: Task): HoldfastError {
     `The task ended as ${state}${reason}${why}`,
     {
       taskId: task.id,
-      help: `See why: holdfast why ${task.id}`,
+      help: `See why: ${forTenant(`holdfast why ${task.id}`, tenant)}`,
     },
   );
 }
@@ -213,11 +214,11 @@ export function addSubmit(program: Command, globals: Globals): void {
         if (options.wait) output.note(summary);
         else output.result({ ...taskJson(task), deduplicated }, () => summary);
         interruption.taskId = task.id;
-        interruption.help = `The task goes on. To see it: holdfast show ${task.id}`;
+        interruption.help = `The task goes on. To see it: ${forTenant(`holdfast show ${task.id}`, tenant)}`;
         if (!output.json && waiting.has(task.state)) await noteUnhandledType(transport, task, output);
         if (!options.wait) return;
         const ended = await waitForEnd(transport, task.id, tenant, interruption.signal);
-        if (ended.state !== TaskState.SUCCEEDED) throw endError(ended);
+        if (ended.state !== TaskState.SUCCEEDED) throw endError(ended, tenant);
         output.result({ ...taskJson(ended), deduplicated }, () =>
           escapeControlsInJson(JSON.stringify(taskJson(ended).result ?? null)),
         );

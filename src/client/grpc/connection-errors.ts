@@ -27,8 +27,12 @@ export function otherProtocol(address: string): HoldfastError {
   return unreachable(address, 'the program there speaks another protocol', helpRunning);
 }
 
-function refused(message: string, help: string): HoldfastError {
-  return new HoldfastError('UNAUTHENTICATED', 'CERTIFICATE_REFUSED', message, { help });
+function refused(
+  message: string,
+  help: string,
+  reason: 'CERTIFICATE_REFUSED' | 'CERTIFICATE_EXPIRED' = 'CERTIFICATE_REFUSED',
+): HoldfastError {
+  return new HoldfastError('UNAUTHENTICATED', reason, message, { help });
 }
 
 const network: Readonly<Record<string, string>> = {
@@ -62,6 +66,7 @@ export function connectionError(address: string, host: string, error: NodeJS.Err
     return refused(
       `The certificate of the server at ${address} ${when}.`,
       'Issue a new one with `holdfast certs issue`; the server loads it without a restart. Also check the clock of this machine.',
+      'CERTIFICATE_EXPIRED',
     );
   }
   if (unknownAuthority.test(code)) {
@@ -80,7 +85,12 @@ export function connectionError(address: string, host: string, error: NodeJS.Err
   }
   if (certificateRefused.test(code)) {
     const alert = (/ALERT_(\w+)/.exec(code)?.[1] ?? code).toLowerCase().replaceAll('_', ' ');
-    return refused(`The server at ${address} refuses this client's certificate: ${alert}.`, helpIssue);
+    const reason = alert === 'certificate expired' ? 'CERTIFICATE_EXPIRED' : 'CERTIFICATE_REFUSED';
+    return refused(
+      `The server at ${address} refuses this client's certificate: ${alert}.`,
+      helpIssue,
+      reason,
+    );
   }
   if (notTls.test(code)) return unreachable(address, 'the server there does not use TLS', helpNoTls);
   return unreachable(address, network[code] ?? error.message);

@@ -148,7 +148,7 @@ describe('a failed connection is reported with its cause', () => {
 
   it.each([
     ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'CERTIFICATE_REFUSED', 'unknown ca'],
-    ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'CERTIFICATE_REFUSED', 'certificate expired'],
+    ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'CERTIFICATE_EXPIRED', 'certificate expired'],
     ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'CERTIFICATE_REFUSED', 'bad certificate'],
     ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'NO_CERTIFICATE', 'asks for a client certificate'],
   ])('when the server sends the TLS alert %s', (code, reason, words) => {
@@ -181,7 +181,7 @@ describe('a failed connection is reported with its cause', () => {
     const options = await tlsOptions('old', { days: 1 }, Date.now() - 2 * day);
     const own = await authority.issue('c', 'client');
     expect(await withTls(options, (address) => refusalOf({ address, tls: own }))).toMatchObject({
-      reason: 'CERTIFICATE_REFUSED',
+      reason: 'CERTIFICATE_EXPIRED',
       message: expect.stringContaining('has expired'),
       help: expect.stringContaining('holdfast certs issue'),
     });

@@ -226,6 +226,7 @@ class Handle<R> implements TaskHandle<R> {
     const { transport, clock, tenant } = this.#parts;
     const { after = 0, signal } = options;
     let version = after;
+    let wasServed = false;
     for (let tries = 0; ; ) {
       signal?.throwIfAborted();
       try {
@@ -237,6 +238,7 @@ class Handle<R> implements TaskHandle<R> {
         for await (const { update, error } of transport.watch(request, { signal })) {
           if (error !== undefined) throw errorFromWire(error, this.id);
           tries = 0;
+          wasServed = true;
           if (update?.update.case === 'drain') drained = true;
           if (update?.update.case !== 'event') continue;
           const event = eventOf(update.update.value);
@@ -247,7 +249,7 @@ class Handle<R> implements TaskHandle<R> {
       } catch (thrown) {
         const error = asHoldfastError(thrown);
         if (signal?.aborted === true) throw signal.reason;
-        if (!mayRepeat(error)) throw error;
+        if (!mayRepeat(error, wasServed)) throw error;
         await clock.sleep(reconnectMs(++tries, clock.random(), error.retryAfterMs), signal);
       }
     }

@@ -134,7 +134,8 @@ export class Watches {
       } catch (thrown) {
         const error = asHoldfastError(thrown);
         if (signal.aborted) break;
-        if (isLasting(error)) {
+        // A caller that waits for a task knows it from an answer of the server, so a connection was possible before.
+        if (isLasting(error, true)) {
           for (const awaited of stream.tasks.values()) awaited.ended.reject(error);
           break;
         }

@@ -129,13 +129,44 @@ describe('the listener of metrics', () => {
     const { port } = new URL(at);
     const sockets = Array.from({ length: 30 }, () => connectSocket(Number(port), '127.0.0.1'));
     for (const socket of sockets) socket.on('error', () => {});
-    await Promise.all(sockets.slice(16).map(closed));
-    expect(sockets.filter((socket) => !socket.destroyed)).toHaveLength(16);
-    sockets[0]?.destroy();
+    await expect.poll(() => sockets.filter((socket) => !socket.destroyed).length).toBe(16);
     const large = `GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\nx: ${'y'.repeat(9_000)}\r\n\r\n`;
     await expect.poll(() => answerOf(Number(port), large)).toContain('431');
     await open.splice(0)[0]?.close();
-    await Promise.all(sockets.slice(1, 16).map(closed));
+    await Promise.all(sockets.map(closed));
+  });
+
+  it('closes the connection that has been idle longest when another one comes, and none with a request', async () => {
+    const gate = Promise.withResolvers<void>();
+    let hasBegun = false;
+    const at = await listening(async () => {
+      hasBegun = true;
+      await gate.promise;
+      return 'up 1\n';
+    });
+    const { port } = new URL(at);
+    const reading = fetch(`${at}/metrics`);
+    await expect.poll(() => hasBegun).toBe(true);
+    const idle: Socket[] = [];
+    for (let i = 0; i < 15; i++) {
+      const socket = connectSocket(Number(port), '127.0.0.1').on('error', () => {});
+      await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
+      idle.push(socket);
+    }
+    // A scraper comes, and a client whose request stays unfinished.
+    const scrape = fetch(`${at}/metrics`);
+    await closed(idle[0] as Socket);
+    expect(idle.filter((socket) => socket.destroyed)).toHaveLength(1);
+    const slow = connectSocket(Number(port), '127.0.0.1', () =>
+      slow.write('GET /metrics HTTP/1.1\r\nhost: '),
+    );
+    slow.on('error', () => {});
+    await closed(idle[1] as Socket);
+    gate.resolve();
+    const answers = await Promise.all([reading, scrape]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(idle.slice(2).filter((socket) => socket.destroyed)).toEqual([]);
+    for (const socket of [...idle, slow]) socket.destroy();
   });
 });
 

@@ -6,6 +6,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { isLoopback } from '../../tls/loopback.ts';
 import { forwardedHeader } from './authenticator.ts';
+import { closeIdleConnections } from './idle-connections.ts';
 import { refusalLog } from './refusal-log.ts';
 import { openPort } from './sockets.ts';
 
@@ -90,7 +91,7 @@ export async function openMetricsListener(options: MetricsListenerOptions): Prom
   server.unref();
   server.on('connection', (socket) => socket.unref());
   const port = await openPort(server, host, options.port);
-  server.maxConnections = mostConnections;
+  closeIdleConnections(server, mostConnections);
   return {
     port,
     get forgedHeaders() {

@@ -105,7 +105,7 @@ class TroubleScan {
   }
 
   async #view(): Promise<TroubleView> {
-    const { clock, store } = this.#context;
+    const { clock, store, overload } = this.#context;
     const { troubleGroups } = store.limits;
     for (const { setting } of this.#scans)
       if (setting.paused) this.#groups.addPausedQueue(setting.queue, setting.pause);
@@ -122,6 +122,8 @@ class TroubleScan {
       ...{ examined: this.#examined, explained: this.#explained, unexplained: this.#unexplained },
       cutQueues: cut.map(({ setting, examinedUntilMs }) => ({ queue: setting.queue, examinedUntilMs })),
       areWorkersComplete: await this.#facts.areWorkersComplete,
+      // Only an engine that calls AWS has a guard against its overload.
+      areReadsBilled: overload !== undefined,
       atMs,
     };
   }

@@ -29,22 +29,20 @@ export interface Exporting {
   stop(limitMs: number): Promise<void>;
 }
 
-const nothing: Exporting = { async stop() {} };
-
 /**
  * Registers an OpenTelemetry SDK that exports the traces of this process over OTLP, if the environment names an endpoint. A
- * SDK that the program has registered itself stays.
+ * SDK that the program has registered itself stays, and this one is undefined then.
  *
  * @throws HoldfastError BAD_CONFIGURATION if the environment has a value that means nothing.
  */
-export async function startExporting(options: ExportingOptions): Promise<Exporting> {
+export async function startExporting(options: ExportingOptions): Promise<Exporting | undefined> {
   const { env, log } = options;
   const settings = exportSettings(env);
-  if (settings === undefined) return nothing;
-  return (await unlessMissing(log, 'traces', packages, () => register(options, settings))) ?? nothing;
+  if (settings === undefined) return undefined;
+  return unlessMissing(log, 'traces', packages, () => register(options, settings));
 }
 
-async function register(options: ExportingOptions, settings: ExportSettings): Promise<Exporting> {
+async function register(options: ExportingOptions, settings: ExportSettings): Promise<Exporting | undefined> {
   const { clock, log } = options;
   const [sdk, resources, hooks, { OTLPTraceExporter }] = await Promise.all([
     import('@opentelemetry/sdk-trace'),
@@ -73,7 +71,7 @@ async function register(options: ExportingOptions, settings: ExportSettings): Pr
   });
   if (!trace.setGlobalTracerProvider(provider)) {
     await provider.shutdown();
-    return nothing;
+    return undefined;
   }
   context.setGlobalContextManager(new hooks.AsyncLocalStorageContextManager().enable());
   if (ignored !== undefined) log.warn({}, ignored);

@@ -44,4 +44,4 @@ const submitted: Submitted = {
 };
 console.log(JSON.stringify(submitted));
 await client.close();
-await exporting.stop(5_000);
+await exporting?.stop(5_000);

@@ -25,6 +25,7 @@ export const emptyHere: Readonly<Record<string, string>> = {
   holdfast_lease_expired_total: 'no lease expires',
   'worker_lost|lease_expired': 'no lease expires',
   holdfast_aws_throttled_total: 'nothing throttles',
+  holdfast_overload_state: 'a server on SQLite has no dependency that could be overloaded',
   'minDuration=': 'no span is so slow',
   'holdfast-server&tags={"error"': 'no call to a server fails',
   'cause:': 'a line about unserved tasks comes after a minute',

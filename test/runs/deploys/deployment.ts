@@ -26,7 +26,7 @@ export type EngineName = 'sqlite' | 'aws';
 export type WorkerKind = 'sdk' | 'command' | 'poller' | 'quiet';
 
 /** A load balancer in front of the servers. */
-export interface Front extends Balancer {
+export interface Front extends Omit<Balancer, 'cut'> {
   /** Returns the arguments with which the server of this number opens the port that the load balancer calls. */
   serverArgs(server: number): readonly string[];
 }

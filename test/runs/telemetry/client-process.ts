@@ -30,4 +30,4 @@ const tasks = await Promise.all(
 await Promise.all(tasks.map((task) => task.result()));
 console.log(JSON.stringify(tasks.map(({ id }) => id)));
 await client.close();
-await exporting.stop(5_000);
+await exporting?.stop(5_000);

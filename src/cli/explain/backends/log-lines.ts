@@ -1,3 +1,4 @@
+import { parseShallow } from '../../backends/shallow-json.ts';
 import { objectOf, textOf } from './spans.ts';
 
 /** One log line of a server or of a worker. */
@@ -37,7 +38,7 @@ function firstOf(fields: Fields, ...names: readonly string[]): string {
 function fieldsOf(text: string): Fields {
   if (!text.startsWith('{')) return {};
   try {
-    return objectOf(JSON.parse(text));
+    return objectOf(parseShallow(text));
   } catch {
     return {};
   }

@@ -81,6 +81,8 @@ export class WorkStream {
   #newest: WorkConnection | undefined;
   readonly #leaving = new Set<WorkConnection>();
   #tries = 0;
+  /** True once a server has accepted a work stream of this worker. */
+  #wasWelcomed = false;
   #closed = false;
   #cancelRetry: (() => void) | undefined;
 
@@ -221,6 +223,7 @@ export class WorkStream {
   ): void {
     if (connection.isWelcomed) return;
     connection.isWelcomed = true;
+    this.#wasWelcomed = true;
     for (const leaving of this.#leaving) leaving.end();
     this.#events.welcome(sessionId, heartbeatMs);
   }
@@ -235,7 +238,7 @@ export class WorkStream {
 
   #reconnectLater(error: HoldfastError | undefined): void {
     if (this.#closed) return;
-    if (error !== undefined && !error.retryable && (isLasting(error) || refusals.has(error.code))) {
+    if (error !== undefined && this.#isRefusal(error)) {
       this.#closed = true;
       this.#events.refused(error);
       return;
@@ -243,6 +246,11 @@ export class WorkStream {
     this.#events.reconnecting(error);
     const waitMs = reopenMs(this.#tries++, this.#clock.random(), error?.retryAfterMs);
     this.#cancelRetry = this.#clock.after(waitMs, () => this.open());
+  }
+
+  /** Returns true for an error that every further try would get again until somebody corrects this worker. */
+  #isRefusal(error: HoldfastError): boolean {
+    return !error.retryable && (isLasting(error, this.#wasWelcomed) || refusals.has(error.code));
   }
 }
 

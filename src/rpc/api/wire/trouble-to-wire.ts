@@ -29,6 +29,7 @@ export function troubleToWire(
       examinedUntilMs: int64(examinedUntilMs),
     })),
     incompleteWorkers: !view.areWorkersComplete,
+    readsAreBilled: view.areReadsBilled,
     atMs: int64(view.atMs),
   };
 }

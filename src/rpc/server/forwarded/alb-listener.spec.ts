@@ -182,7 +182,7 @@ describe('the certificate in the header of a load balancer', () => {
     for (const path of [listQueues, check]) {
       expect(await call(raw, path, headers)).toMatchObject({
         code: 16,
-        reason: 'CERTIFICATE_REFUSED',
+        reason: name === 'has expired' ? 'CERTIFICATE_EXPIRED' : 'CERTIFICATE_REFUSED',
         message: expect.stringContaining(message),
       });
     }

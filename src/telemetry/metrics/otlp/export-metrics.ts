@@ -65,7 +65,7 @@ export async function startExport(options: ExportOptions): Promise<MetricsExport
       const over = new AbortController();
       await Promise.race([running, clock.sleep(limitMs, over.signal)]);
       over.abort();
-      const leftMs = untilMs - clock.monotonic();
+      const leftMs = Math.round(untilMs - clock.monotonic());
       if (leftMs > 0) await sendOnce(leftMs);
       exportLog.close();
     },
