@@ -106,12 +106,7 @@ export class AppStack extends Stack {
       ...{ server, image, certificate: { secret: secret('canary') } },
     });
     new HoldfastAlarms(this, 'Alarms', { server, canary });
-    const { releaseRepository: repository } = given;
-    if (repository !== undefined) {
-      const { environment } = stage;
-      new HoldfastReleaseRole(this, 'Release', { repository, environment, image, server, canary });
-    }
-    new HoldfastDeployment(this, 'Deployment', {
+    const deployables = new HoldfastDeployment(this, 'Deployment', {
       stage: stage.name,
       services: [
         { name: 'api', service: server.service, image },
@@ -119,5 +114,12 @@ export class AppStack extends Stack {
         { name: 'canary', service: canary.service, image },
       ],
     });
+    const { releaseRepository: repository } = given;
+    if (repository !== undefined) {
+      const { environment } = stage;
+      new HoldfastReleaseRole(this, 'Release', {
+        ...{ repository, environment, image, server, canary, deployment: deployables },
+      });
+    }
   }
 }

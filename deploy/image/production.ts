@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 /** The optional peers that only `holdfast deploy` and `holdfast/cdk` load, which run on an operator's machine. */
 const notInImage: ReadonlySet<string> = new Set([
+  '@aws-sdk/client-cloudwatch',
   '@aws-sdk/client-ecr',
   '@aws-sdk/client-ecs',
   '@aws-sdk/client-ssm',

@@ -2,6 +2,7 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { HoldfastReleaseRole } from '../../src/cdk/index.ts';
+import { smokeActions, statusActions } from '../../src/core/deployments/actions.ts';
 import { type Synthesized, synthesized } from './synthesized.ts';
 
 interface Statement {
@@ -31,8 +32,12 @@ function statements(): Statement[] {
   return own?.Properties.PolicyDocument.Statement;
 }
 
+function statementsOf(action: string): Statement[] {
+  return statements().filter(({ Action }) => [Action].flat().includes(action));
+}
+
 function statementOf(action: string): Statement {
-  const found = statements().filter(({ Action }) => [Action].flat().includes(action));
+  const found = statementsOf(action);
   expect(found, action).toHaveLength(1);
   return found[0] as Statement;
 }
@@ -67,14 +72,42 @@ it('the release role is assumed by OIDC alone, from one environment of one repos
   expect(role()).not.toHaveProperty('ManagedPolicyArns');
 });
 
-it('the release role has no action with a wildcard, and one statement for every resource', () => {
+it('the release role has no action with a wildcard, and every resource for actions alone that know no resource', () => {
   const actions = statements().flatMap(({ Action }) => Action);
   expect(actions.filter((action) => action.includes('*'))).toEqual([]);
   expect(
     statements()
       .filter(({ Resource }) => Resource === '*')
       .map(({ Action }) => Action),
-  ).toEqual(['ecr:GetAuthorizationToken']);
+  ).toEqual([['ecr:GetAuthorizationToken', ...statusActions.taskDefinitions]]);
+});
+
+it('the release role may do what its workflow calls, and nothing else', () => {
+  const called = [
+    // skopeo reads and pushes the image; the other actions of a read are those of holdfast deploy status.
+    ...['ecr:BatchCheckLayerAvailability', 'ecr:CompleteLayerUpload', 'ecr:GetAuthorizationToken'],
+    ...['ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:UploadLayerPart'],
+    // The CDK deploys by the roles of the bootstrap; the CLI of AWS writes the tag.
+    ...['sts:AssumeRole', 'ssm:PutParameter', 'iam:PassRole'],
+    ...Object.values(statusActions).flat(),
+    ...Object.values(smokeActions).flat(),
+  ];
+  const granted = statements().flatMap(({ Action }) => Action);
+  expect([...new Set(granted)].sort()).toEqual([...new Set(called)].sort());
+});
+
+it('the release role reads the services of its own stage and cluster for holdfast deploy status, and the images of its repository', () => {
+  const textOf = (action: string): string => JSON.stringify(statementsOf(action).map((one) => one.Resource));
+  for (const action of statusActions.services)
+    for (const kind of ['service', 'service-deployment', 'service-revision'])
+      expect(textOf(action), action).toContain(`:${kind}/`);
+  for (const action of statusActions.path)
+    expect(textOf(action), action).toMatch(/:parameter\/holdfast\/prod\/services"/);
+  for (const action of statusActions.images) expect(textOf(action), action).toContain('Images');
+  const read = textOf('ssm:GetParameter');
+  expect(read).toContain(':parameter/holdfast/prod/image-tag"');
+  for (const name of ['api', 'worker', 'canary'])
+    expect(read).toContain(`:parameter/holdfast/prod/rollbacks/${name}"`);
 });
 
 it('the release role deploys by the roles of the bootstrap of the CDK alone, and changes no resource itself', () => {

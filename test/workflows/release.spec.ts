@@ -52,10 +52,9 @@ it('no text of a run has an expression in it, so that no name of a tag or of a b
 it('each job has a limit of time, and each npm script of a workflow exists', () => {
   for (const [name, { uses, steps = [], ...job }] of all) {
     if (uses === undefined) expect(job['timeout-minutes'], name).toBeGreaterThan(0);
-    // The check of the image comes with its Dockerfile.
     for (const { run = '' } of steps)
       for (const [, script = ''] of run.matchAll(/npm run (?:--silent )?([\w:]+)/g))
-        expect([...Object.keys(scripts), 'image:check'], name).toContain(script);
+        expect(Object.keys(scripts), name).toContain(script);
   }
 });
 

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { smokeActions } from '../../src/core/deployments/actions.ts';
 import { serve } from '../../src/node/node.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
@@ -136,6 +137,8 @@ it('the smoke test of a stack runs as a task beside the canary, in its network a
       networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'], securityGroups: ['sg-1'] } },
     }),
   ]);
+  const called = new Set(calls.map(([action]) => `ecs:${action}`));
+  expect([...called].sort()).toEqual(Object.values(smokeActions).flat().sort());
   const { json } = await holdfast('list', '--queue', 'holdfast-canary', '--url', url, '--json');
   expect(json.tasks[0]).toMatchObject({ state: 'succeeded' });
 });

@@ -27,6 +27,10 @@ export interface HoldfastDeploymentProps {
  * service, the repository of its images and the parameter of its tag.
  */
 export class HoldfastDeployment extends Construct {
+  readonly stage: string;
+  /** The names of the services that can be rolled back. */
+  readonly serviceNames: string[];
+
   constructor(scope: Construct, id: string, { stage, services }: HoldfastDeploymentProps) {
     super(scope, id);
     const help = 'Write 1 to 64 letters, digits, dots, _ or -.';
@@ -39,6 +43,8 @@ export class HoldfastDeployment extends Construct {
       if (names.indexOf(name) !== i)
         throw refusal(this, `the service '${name}' is named twice.`, 'Name each service once.');
     }
+    this.stage = stage;
+    this.serviceNames = names;
     const { stackName } = Stack.of(this);
     for (const { name, service, image } of services) {
       new ssm.StringParameter(this, name, {

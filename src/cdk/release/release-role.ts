@@ -2,9 +2,12 @@ import { CfnOutput, Duration, Stack, Token } from 'aws-cdk-lib';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import { smokeActions, statusActions } from '../../core/deployments/actions.ts';
+import { rollbackParameter, servicesPath } from '../../core/deployments/names.ts';
 import { acknowledge, acknowledgeWildcard } from '../acknowledge.ts';
 import type { HoldfastCanary } from '../canary/canary.ts';
 import type { HoldfastImageProps } from '../container/task.ts';
+import type { HoldfastDeployment } from '../deployment/deployment.ts';
 import { refusal } from '../refusal.ts';
 import type { HoldfastServer } from '../server/server.ts';
 
@@ -19,6 +22,8 @@ export interface HoldfastReleaseRoleProps {
   readonly server: HoldfastServer;
   /** The canary, beside which the smoke test of a release runs. */
   readonly canary: HoldfastCanary;
+  /** The services whose state a release prints at its end, by `holdfast deploy status`. */
+  readonly deployment: HoldfastDeployment;
   /**
    * The ARN of the account's provider for GitHub's OIDC. Default: the one of `token.actions.githubusercontent.com`, which an
    * account has once.
@@ -57,13 +62,20 @@ export class HoldfastReleaseRole extends Construct {
     this.#allowDeploy(props);
     this.#allowImage(props.image);
     this.#allowSmokeTest(props.canary);
-    this.#allowStatus(props.server);
+    this.#allowStatus(props);
     new CfnOutput(this, 'RoleArn', { value: this.role.roleArn });
   }
 
-  #allow(actions: string[], resources: string[], conditions?: Record<string, Record<string, string>>): void {
+  #allow(
+    actions: readonly string[],
+    resources: string[],
+    conditions?: Record<string, Record<string, string>>,
+  ): void {
     this.role.addToPolicy(
-      new iam.PolicyStatement({ actions, resources, ...(conditions !== undefined && { conditions }) }),
+      new iam.PolicyStatement({
+        ...{ actions: [...actions], resources },
+        ...(conditions !== undefined && { conditions }),
+      }),
     );
   }
 
@@ -77,34 +89,37 @@ export class HoldfastReleaseRole extends Construct {
   }
 
   #allowImage({ repository, tagParameterName }: HoldfastImageProps): void {
-    this.#allow(['ecr:GetAuthorizationToken'], ['*']);
+    this.#allow(['ecr:GetAuthorizationToken', ...statusActions.taskDefinitions], ['*']);
     acknowledge(
       this.role,
       'IAM5[Resource::*]',
-      'ecr:GetAuthorizationToken knows no resource; the role has no other statement for all resources.',
+      'AWS knows no resource for ecr:GetAuthorizationToken and for the reads of task definitions; the role has no other statement for all resources.',
     );
+    // `holdfast deploy status` reads the labels of an image by two of these actions, and so does a push.
     this.#allow(
       [
-        ...['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:CompleteLayerUpload'],
-        ...['ecr:DescribeImages', 'ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:UploadLayerPart'],
+        ...['ecr:BatchCheckLayerAvailability', 'ecr:CompleteLayerUpload', 'ecr:InitiateLayerUpload'],
+        ...['ecr:PutImage', 'ecr:UploadLayerPart', ...statusActions.images],
       ],
       [repository.repositoryArn],
     );
-    const parameter = Stack.of(this).formatArn({
-      ...{ service: 'ssm', resource: 'parameter', resourceName: tagParameterName.replace(/^\//, '') },
-    });
-    this.#allow(['ssm:GetParameter', 'ssm:PutParameter'], [parameter]);
+    this.#allow([...statusActions.parameters, 'ssm:PutParameter'], [this.#parameter(tagParameterName)]);
+  }
+
+  #parameter(name: string): string {
+    const resourceName = name.replace(/^\//, '');
+    return Stack.of(this).formatArn({ service: 'ssm', resource: 'parameter', resourceName });
   }
 
   #allowSmokeTest({ service, task }: HoldfastCanary): void {
     const { definition } = task;
     const inCluster = { ArnEquals: { 'ecs:cluster': service.cluster.clusterArn } };
-    this.#allow(['ecs:RunTask'], [definition.taskDefinitionArn], inCluster);
+    this.#allow(smokeActions.taskDefinition, [definition.taskDefinitionArn], inCluster);
     this.#allow(['iam:PassRole'], [definition.taskRole.roleArn, definition.obtainExecutionRole().roleArn], {
       StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' },
     });
     const tasks = this.#ofCluster('task', service.cluster);
-    this.#allow(['ecs:DescribeTasks'], [tasks]);
+    this.#allow(smokeActions.tasks, [tasks]);
     acknowledgeWildcard(
       this.role,
       tasks,
@@ -112,21 +127,22 @@ export class HoldfastReleaseRole extends Construct {
     );
   }
 
-  /** Allows the reads of `holdfast deploy status`, of all services beside the server. */
-  #allowStatus({ cluster }: HoldfastServer): void {
+  /**
+   * Allows the reads of `holdfast deploy status`, of all services beside the server. The canary's service, which the smoke test
+   * reads, is one of them.
+   */
+  #allowStatus({ server, deployment }: HoldfastReleaseRoleProps): void {
+    const { stage, serviceNames } = deployment;
     const resources = ['service', 'service-deployment', 'service-revision'].map((kind) =>
-      this.#ofCluster(kind, cluster),
+      this.#ofCluster(kind, server.cluster),
     );
-    this.#allow(
-      [
-        ...['ecs:DescribeServiceDeployments', 'ecs:DescribeServiceRevisions'],
-        ...['ecs:DescribeServices', 'ecs:ListServiceDeployments'],
-      ],
-      resources,
-    );
+    this.#allow(statusActions.services, resources);
     const reason =
       'Each deployment is a resource of its own, and so is each revision. The ARN is limited to the cluster of one installation.';
     for (const resource of resources) acknowledgeWildcard(this.role, resource, reason);
+    this.#allow(statusActions.path, [this.#parameter(servicesPath(stage))]);
+    const records = serviceNames.map((name) => this.#parameter(rollbackParameter(stage, name)));
+    this.#allow(statusActions.parameters, records);
   }
 
   #ofCluster(kind: string, { clusterName }: ecs.ICluster): string {

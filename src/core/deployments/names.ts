@@ -12,9 +12,14 @@ export const serviceNamePattern = stagePattern;
 const services = 'services';
 const rollbacks = 'rollbacks';
 
+/** The path above the parameters that say where the services of a stage are. */
+export function servicesPath(stage: string): string {
+  return `${deploymentsPath}/${stage}/${services}`;
+}
+
 /** The name of the parameter that says where a service of a stage is. */
 export function deployableParameter(stage: string, service: string): string {
-  return `${deploymentsPath}/${stage}/${services}/${service}`;
+  return `${servicesPath(stage)}/${service}`;
 }
 
 /** The name of the parameter that records which tag a service was rolled back from. */
@@ -36,8 +41,10 @@ export function deployableOf(
 /** The labels by which an image says what it is, without being started. */
 export const imageLabels = {
   version: 'org.opencontainers.image.version',
-  /** The number of the table schema that the image writes and reads. */
+  /** The number of the table schema that the image writes. */
   schema: 'io.holdfast.schema',
-  /** The schemas that it reads, `1-2`; absent if it reads the one that it writes alone. */
+  /** The table schemas that it reads, `1-2`; absent if it reads the one that it writes alone. */
   readsSchema: 'io.holdfast.reads-schema',
+  /** The schema of a store in a file, which `holdfast deploy` does not need. */
+  storeSchema: 'io.holdfast.store-schema',
 } as const;

@@ -50,6 +50,10 @@ export function unusedGrants(grants: readonly Grant[], calls: readonly RecordedC
 /** ARNs with a wildcard for which AWS has no other way, each with its reason. */
 const wildcards: readonly { readonly arn: RegExp; readonly reason: string }[] = [
   { arn: /:task\/[^*]+\/\*$/, reason: 'ECS gives a task its id when it starts.' },
+  {
+    arn: /:service(-deployment|-revision)?\/[^*]+\/\*$/,
+    reason: 'Of a cluster: each deployment gets an id, and so does each revision of a service.',
+  },
   { arn: /:log-group:[^*]+:\*$/, reason: 'The form of AWS for the streams of one log group.' },
   { arn: /:secret:[^*?]+-\?{6}$/, reason: 'AWS adds six characters to the name of a secret.' },
   {

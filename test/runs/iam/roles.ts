@@ -54,6 +54,11 @@ export const foreignRoles: readonly { readonly logicalId: RegExp; readonly reaso
   { logicalId: /FlowLogIAMRole/, reason: 'The VPC writes its flow log with it.' },
   { logicalId: /ServiceAlternateRole/, reason: 'ECS shifts traffic with it, by a policy that AWS keeps.' },
   { logicalId: /^ServerTaskDefinitionTaskRole/, reason: 'It is the role of the server a second time.' },
+  {
+    logicalId: /^ReleaseRole/,
+    reason:
+      'A workflow on GitHub assumes it, mostly for tools that are not Holdfast. test/cdk/release.spec.ts compares its grants with their calls and with those of `holdfast deploy status` and `npm run smoke`.',
+  },
 ];
 
 /** Grants that stay although no recorded call has used them, each with its reason. */

@@ -5,7 +5,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { buildApp } from '../../../deploy/cdk/build-app.ts';
 import type { DataStack } from '../../../deploy/cdk/stacks.ts';
-import { exampleListener } from '../../../deploy/cdk/synth.ts';
+import { exampleListener, exampleRepository } from '../../../deploy/cdk/synth.ts';
 import { HoldfastNetwork, HoldfastServer, HoldfastWorker } from '../../../src/cdk/index.ts';
 import { initAuthority } from '../../../src/certs/authority.ts';
 import { type CloudTemplate, standInApp } from '../../stand-ins/cdk-stacks.ts';
@@ -17,7 +17,10 @@ export type StackName = (typeof stackNames)[number];
 /** Synthesizes the stacks in a folder, without an account. */
 export async function synthesize(folder: string, region: string): Promise<Record<StackName, CloudTemplate>> {
   await initAuthority(folder, Date.now());
-  const given = { listenerCertificateArn: exampleListener, trustBundleFile: `${folder}/ca.crt` };
+  const given = {
+    ...{ listenerCertificateArn: exampleListener, trustBundleFile: `${folder}/ca.crt` },
+    releaseRepository: exampleRepository,
+  };
   const app = buildApp(given, { outdir: `${folder}/out`, ...standInApp() });
   moreRoles(app, app.node.findChild('holdfast-prod-data') as DataStack, region);
   const { stacks } = app.synth();

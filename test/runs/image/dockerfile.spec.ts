@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { healthCommand, ports } from '../../../src/cdk/container/command-lines.ts';
+import { schemasReadBy } from '../../../src/cli/deploy/schema-fit.ts';
 import { defaultPorts } from '../../../src/cli/text/numbers.ts';
+import { imageLabels } from '../../../src/core/deployments/names.ts';
+import { tableSchema } from '../../../src/engines/aws/table/schema/schema-number.ts';
 import { schemaVersion } from '../../../src/engines/sqlite/file/schema.ts';
-import { schemaOf } from '../rolling/schema.ts';
 import { searchPath } from './assemble.ts';
 import { BuildContext, ignoredBy } from './context.ts';
 import { expand, type Instruction, parseDockerfile } from './dockerfile.ts';
@@ -45,14 +47,15 @@ it('the image starts holdfast as the user of the CDKâ€™s containers, on the CDKâ
   expect(ports.http).toBe(defaultPorts.http);
 });
 
-it('the labels of the image are the schema numbers of this build', () => {
+it('the labels of the image are the schema numbers of this build, and holdfast deploy reads the same from them', () => {
   const labels = Object.fromEntries(only('label').map(({ name, value }) => [name, value]));
+  expect(schemasReadBy(labels)).toEqual(tableSchema.reads);
   expect(labels).toMatchObject({
-    'io.holdfast.schema': String(schemaOf({ folder: repository }, 'aws').writes),
-    'io.holdfast.store-schema': String(schemaVersion),
+    [imageLabels.schema]: String(tableSchema.writes),
+    [imageLabels.storeSchema]: String(schemaVersion),
     'org.opencontainers.image.licenses': 'Apache-2.0',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the Dockerfile.
-    'org.opencontainers.image.version': '${VERSION}',
+    [imageLabels.version]: '${VERSION}',
   });
 });
 

@@ -67,6 +67,7 @@ check(
   'the clients of DynamoDB and SQS are there',
 );
 const others = [
+  '@aws-sdk/client-cloudwatch',
   '@aws-sdk/client-ecs',
   '@aws-sdk/client-ecr',
   '@aws-sdk/client-ssm',

@@ -80,8 +80,8 @@ class RollingRun {
   /** A file is upgraded when a server opens it, so that a version with a lower schema number refuses it afterwards. */
   async #canGoBack(): Promise<boolean> {
     const { engine, versions } = this.#options;
-    const { reads } = schemaOf(versions.old, engine);
-    const { writes } = schemaOf(versions.new, engine);
+    const { reads } = await schemaOf(versions.old, engine);
+    const { writes } = await schemaOf(versions.new, engine);
     const mayGoBack = writes <= reads;
     const verdict = mayGoBack
       ? 'the old version reads it'

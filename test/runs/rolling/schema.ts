@@ -1,6 +1,8 @@
-/** The schema numbers of a version, read from its sources, since an older version has no other place that states them. */
-import { existsSync, readFileSync } from 'node:fs';
+/** The schema numbers of a version, as its own modules export them. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { tableSchema } from '../../../src/engines/aws/table/schema/schema-number.ts';
 import type { EngineName } from '../chaos/deployment.ts';
 import type { Version } from './versions.ts';
 
@@ -11,21 +13,27 @@ export interface Schema {
   readonly reads: number;
 }
 
-const places: Readonly<Record<EngineName, { readonly file: string; readonly pattern: RegExp }>> = {
-  sqlite: { file: 'src/engines/sqlite/file/schema.ts', pattern: /schemaVersion = (\d+)/ },
-  aws: {
-    file: 'src/engines/aws/table/schema/schema-number.ts',
-    pattern: /writes: (\d+),\s+reads: Object\.freeze\(\{ from: \d+, to: (\d+) \}\)/,
-  },
-};
-/** The schema of a version that states none. */
-const first = '1';
+interface SchemaModule {
+  readonly schemaVersion?: number;
+  readonly tableSchema?: typeof tableSchema;
+}
 
-export function schemaOf({ folder }: Pick<Version, 'folder'>, engine: EngineName): Schema {
-  const { file, pattern } = places[engine];
-  const path = join(folder, file);
-  const found = existsSync(path) ? pattern.exec(readFileSync(path, 'utf8')) : [];
-  if (found === null) throw new Error(`${path} states no schema number in the form that this run reads`);
-  const [, writes = first, reads = writes] = found;
-  return { writes: Number(writes), reads: Number(reads) };
+const modules: Readonly<Record<EngineName, string>> = {
+  sqlite: 'src/engines/sqlite/file/schema.ts',
+  aws: 'src/engines/aws/table/schema/schema-number.ts',
+};
+/** The schema of the table of a version that has no module with its number. */
+const firstOfTable: Schema = { writes: 1, reads: 1 };
+
+/** @throws Error if the version has the module, and the module exports no number by the name that this tree uses. */
+export async function schemaOf({ folder }: Pick<Version, 'folder'>, engine: EngineName): Promise<Schema> {
+  const path = join(folder, modules[engine]);
+  if (engine === 'aws' && !existsSync(path)) return firstOfTable;
+  const { schemaVersion, tableSchema }: SchemaModule = await import(pathToFileURL(path).href);
+  if (engine === 'aws' && tableSchema !== undefined)
+    return { writes: tableSchema.writes, reads: tableSchema.reads.to };
+  // A store in a file is upgraded when it is opened: a build reads its own schema and lower ones.
+  if (engine === 'sqlite' && schemaVersion !== undefined)
+    return { writes: schemaVersion, reads: schemaVersion };
+  throw new Error(`${path} exports no schema number by the name of this tree`);
 }

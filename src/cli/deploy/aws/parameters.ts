@@ -1,4 +1,4 @@
-import { deployableOf, deploymentsPath, rollbackParameter } from '../../../core/deployments/names.ts';
+import { deployableOf, deploymentsPath, rollbackParameter, servicesPath } from '../../../core/deployments/names.ts';
 import type { Deployable, RollbackRecord } from '../port.ts';
 import type { Clients } from './clients.ts';
 import { calling } from './errors.ts';
@@ -13,7 +13,7 @@ export class Parameters {
 
   async services(stage: string | undefined): Promise<readonly Deployable[]> {
     const { ssm, ssmModule, region } = this.#clients;
-    const path = stage === undefined ? deploymentsPath : `${deploymentsPath}/${stage}/services`;
+    const path = stage === undefined ? deploymentsPath : servicesPath(stage);
     const found: Deployable[] = [];
     let NextToken: string | undefined;
     do {
