@@ -5,6 +5,7 @@ import {
   DescribeStackEventsCommand,
   DescribeStackResourcesCommand,
   DescribeStacksCommand,
+  UpdateStackCommand,
 } from '@aws-sdk/client-cloudformation';
 import {
   DynamoDBClient,
@@ -32,10 +33,14 @@ interface CloudResource {
   readonly DependsOn?: string | readonly string[];
 }
 
-/** The types of resources that ministack does not know. The specs of the CDK compare them in the template. */
+/**
+ * The types of resources that ministack does not know, as docs/deployment.md lists them with what shows each in its place. Of
+ * AWS::CloudWatch::Alarm it knows those of a single metric.
+ */
 export const unknownTypes: readonly string[] = [
   'AWS::ApplicationAutoScaling::ScalableTarget',
   'AWS::ApplicationAutoScaling::ScalingPolicy',
+  'AWS::CloudWatch::Alarm',
   'AWS::CloudWatch::CompositeAlarm',
   'AWS::EC2::FlowLog',
   'AWS::EC2::SecurityGroupEgress',
@@ -44,11 +49,10 @@ export const unknownTypes: readonly string[] = [
   'AWS::ElasticLoadBalancingV2::TrustStore',
 ];
 
-/** Whether ministack cannot create a resource. Of the alarms it knows those of a single metric. */
+/** Whether ministack cannot create a resource. */
 function isUnknown({ Type, Properties }: CloudResource): boolean {
-  return (
-    unknownTypes.includes(Type) || (Type === 'AWS::CloudWatch::Alarm' && Properties?.Metrics !== undefined)
-  );
+  if (Type === 'AWS::CloudWatch::Alarm') return Properties?.Metrics !== undefined;
+  return unknownTypes.includes(Type);
 }
 
 /**
@@ -98,31 +102,57 @@ export async function deployStack(
   template: CloudTemplate,
 ): Promise<DeployedStack> {
   const client = new CloudFormationClient(aws.root);
-  const StackName = name;
   try {
-    const TemplateBody = JSON.stringify(knownParts(template));
-    await client.send(
-      new CreateStackCommand({ StackName, TemplateBody, Capabilities: ['CAPABILITY_NAMED_IAM'] }),
-    );
-    for (const untilMs = Date.now() + deployTimeoutMs; ; ) {
-      const { Stacks } = await client.send(new DescribeStacksCommand({ StackName }));
-      const { StackStatus = '', Outputs = [] } = Stacks?.[0] ?? {};
-      if (StackStatus === 'CREATE_COMPLETE') {
-        await enableTtl(aws, template);
-        const { StackResources = [] } = await client.send(new DescribeStackResourcesCommand({ StackName }));
-        return {
-          outputs: Object.fromEntries(Outputs.map((one) => [one.OutputKey ?? '', one.OutputValue ?? ''])),
-          ids: Object.fromEntries(
-            StackResources.map((one) => [one.LogicalResourceId ?? '', one.PhysicalResourceId ?? '']),
-          ),
-        };
-      }
-      if (StackStatus !== 'CREATE_IN_PROGRESS' || Date.now() > untilMs)
-        throw new Error(`the stack ${name} is ${StackStatus}: ${await reasonsOf(client, name)}`);
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
-    }
+    await client.send(new CreateStackCommand(requestOf(name, template)));
+    const outputs = await untilComplete(client, name, 'CREATE');
+    await enableTtl(aws, template);
+    const { StackResources = [] } = await client.send(new DescribeStackResourcesCommand({ StackName: name }));
+    return {
+      outputs,
+      ids: Object.fromEntries(
+        StackResources.map((one) => [one.LogicalResourceId ?? '', one.PhysicalResourceId ?? '']),
+      ),
+    };
   } finally {
     client.destroy();
+  }
+}
+
+/**
+ * Deploys a template again, as the next `cdk deploy` does: parameters of SSM that it reads are read anew. A deployment that
+ * would change nothing is none.
+ */
+export async function deployAgain(aws: AwsStandIn, name: string, template: CloudTemplate): Promise<void> {
+  const client = new CloudFormationClient(aws.root);
+  try {
+    await client.send(new UpdateStackCommand(requestOf(name, template)));
+    await untilComplete(client, name, 'UPDATE');
+  } catch (thrown) {
+    if (!(thrown instanceof Error && thrown.message.includes('No updates are to be performed'))) throw thrown;
+  } finally {
+    client.destroy();
+  }
+}
+
+function requestOf(StackName: string, template: CloudTemplate) {
+  const TemplateBody = JSON.stringify(knownParts(template));
+  return { StackName, TemplateBody, Capabilities: ['CAPABILITY_NAMED_IAM' as const] };
+}
+
+/** Waits for the end of a deployment and returns the outputs of the stack. */
+async function untilComplete(
+  client: CloudFormationClient,
+  StackName: string,
+  what: 'CREATE' | 'UPDATE',
+): Promise<Record<string, string>> {
+  for (const untilMs = Date.now() + deployTimeoutMs; ; ) {
+    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName }));
+    const { StackStatus = '', Outputs = [] } = Stacks?.[0] ?? {};
+    if (StackStatus === `${what}_COMPLETE`)
+      return Object.fromEntries(Outputs.map((one) => [one.OutputKey ?? '', one.OutputValue ?? '']));
+    if (!StackStatus.startsWith(`${what}_`) || StackStatus.endsWith('_FAILED') || Date.now() > untilMs)
+      throw new Error(`the stack ${StackName} is ${StackStatus}: ${await reasonsOf(client, StackName)}`);
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
 

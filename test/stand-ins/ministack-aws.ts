@@ -36,6 +36,8 @@ export interface AwsStandIn {
   readonly root: AwsClientConfig;
   /** Returns the configuration of clients with the credentials of a role, which STS issues. */
   assume(roleArn: string): Promise<AwsClientConfig>;
+  /** Returns another account, of twelve digits, which has nothing yet. It ends with this one. */
+  inAccount(account: string): AwsStandIn;
   stop(): Promise<void>;
 }
 
@@ -77,29 +79,32 @@ export async function startMinistackAws(account = '123456789012'): Promise<AwsSt
   }
   const front = await startTlsFront(port);
   const region = 'eu-central-1';
-  // An access key of twelve digits is the root of the account with this number.
-  const root = {
-    ...{ endpoint: front.url, region },
-    credentials: { accessKeyId: account, secretAccessKey: 'test' },
+  const clients: STSClient[] = [];
+  const inAccount = (number: string): AwsStandIn => {
+    // An access key of twelve digits is the root of the account with this number.
+    const credentials = { accessKeyId: number, secretAccessKey: 'test' };
+    const root = { endpoint: front.url, region, credentials };
+    const sts = new STSClient(root);
+    clients.push(sts);
+    return {
+      ...{ endpoint: front.url, plainEndpoint, account: number, region, root, inAccount, stop },
+      async assume(RoleArn) {
+        const { Credentials } = await sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: 'run' }));
+        const { AccessKeyId = '', SecretAccessKey = '', SessionToken = '' } = Credentials ?? {};
+        const issued = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey };
+        return { endpoint: front.url, region, credentials: { ...issued, sessionToken: SessionToken } };
+      },
+    };
   };
-  const sts = new STSClient(root);
-  return {
-    ...{ endpoint: front.url, plainEndpoint, account, region, root },
-    async assume(RoleArn) {
-      const { Credentials } = await sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: 'run' }));
-      const { AccessKeyId = '', SecretAccessKey = '', SessionToken = '' } = Credentials ?? {};
-      const credentials = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey };
-      return { endpoint: front.url, region, credentials: { ...credentials, sessionToken: SessionToken } };
-    },
-    async stop() {
-      sts.destroy();
-      await front.close();
-      process.removeListener('exit', kill);
-      kill();
-      await ended;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+  async function stop(): Promise<void> {
+    for (const client of clients) client.destroy();
+    await front.close();
+    process.removeListener('exit', kill);
+    kill();
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return inAccount(account);
 }
 
 function freePort(): Promise<number> {

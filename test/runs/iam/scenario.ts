@@ -3,11 +3,7 @@
  * they make: the registration of the queues, a server, a worker that polls SQS and protects its task, programs that submit
  * and read, and the commands of operators.
  */
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { DynamoDBClient, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
-import { ECSClient, UpdateTaskProtectionCommand } from '@aws-sdk/client-ecs';
 import { GetQueueUrlCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { registerCommands } from '../../../src/cdk/container/command-lines.ts';
 import { silent } from '../../../src/client/log.ts';
@@ -15,6 +11,7 @@ import { sqsQueuesOf } from '../../../src/engines/aws/broker/sqs/definition.ts';
 import { tableDefinition } from '../../../src/engines/aws/table/schema/definition.ts';
 import { connect } from '../../../src/index.ts';
 import { startCommand } from '../../fixtures/command-process.ts';
+import { startEcsAgent } from '../../stand-ins/ecs-agent.ts';
 import { type AwsClientConfig, type AwsStandIn, environmentOf } from '../../stand-ins/ministack-aws.ts';
 import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
 import type { Caller } from './calls.ts';
@@ -58,7 +55,10 @@ export async function runScenario(parts: ScenarioParts): Promise<void> {
   const emf = ['--emf', 'Holdfast/iam'];
   const serve = ['serve', ...store, '--plaintext', '--port', '0', '--http-port', '0', ...emf];
   const server = await startCommand(serve, ofServer);
-  const agent = await startAgent(parts);
+  const agent = await startEcsAgent({
+    ...{ credentials: await parts.credentials('worker'), cluster: parts.cluster, progress },
+    record: (input) => parts.record('agent', 'UpdateTaskProtection', input),
+  });
   const worker = await startCommand(['worker', workerModule, ...store, '--protect-task', ...emf], {
     ...(await environment('worker')),
     ECS_AGENT_URI: agent.uri,
@@ -104,40 +104,6 @@ async function tasksOfAllKinds(client: ReturnType<typeof connect>): Promise<void
   const cancelled = await client.submit(echo, { text: 'never' }, { delay: '1h' });
   await cancelled.cancel();
   await done.result({ timeout: '120s' });
-}
-
-/** Starts a server in the role of the agent of ECS, which calls ECS with the role of the worker's task. */
-async function startAgent(parts: ScenarioParts): Promise<{ readonly uri: string; close(): Promise<void> }> {
-  const ecs = new ECSClient(await parts.credentials('worker'));
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const { ProtectionEnabled, ExpiresInMinutes } = JSON.parse(Buffer.concat(chunks).toString()) as {
-      readonly ProtectionEnabled: boolean;
-      readonly ExpiresInMinutes?: number;
-    };
-    const input = {
-      ...{ cluster: parts.cluster, tasks: ['task'], protectionEnabled: ProtectionEnabled },
-      expiresInMinutes: ExpiresInMinutes,
-    };
-    parts.record('agent', 'UpdateTaskProtection', input);
-    const error = await ecs.send(new UpdateTaskProtectionCommand(input)).then(
-      () => undefined,
-      ({ name, message }: Error) => ({ Code: name, Message: message }),
-    );
-    if (error !== undefined) parts.progress(`the agent of ECS could not protect the task: ${error.Code}`);
-    response.end(JSON.stringify(error === undefined ? { protection: { ProtectionEnabled } } : { error }));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/task`,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-      ecs.destroy();
-    },
-  };
 }
 
 /** Creates an installation by `aws init`, changes its time to live and its queues by hand, and lets `aws init` correct them. */

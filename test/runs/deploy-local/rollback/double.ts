@@ -2,7 +2,7 @@
  * A double of AWS for `holdfast deploy`: an HTTP server that plays a service of ECS with its rollouts. Everything else it
  * stores itself, or leaves to a server behind it.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ApiError, describeRevisions, type Play, PlayedService } from './played-service.ts';
 import { Stored } from './stored.ts';
@@ -21,6 +21,8 @@ export interface Double {
   /** Serves a configuration of an image under its digest. */
   addBlob(digest: string, content: string): void;
   play(taskDefinition: string, how: Play): void;
+  /** Plays a service from now on that the server behind it has, and leaves it the others. */
+  adopt(cluster: string, name: string, taskDefinition: string, desired: number): void;
   /** Is called before each call is answered; what it throws is the answer. */
   before: ((operation: string) => void) | undefined;
   close(): Promise<void>;
@@ -36,6 +38,8 @@ export async function startDouble(behind?: string): Promise<Double> {
 
   /** Returns the answer of a played call, or undefined if it is left to others. */
   async function played(operation: string, request: Request): Promise<object | undefined> {
+    const named = request.services?.[0] ?? request.service;
+    if (behind !== undefined && named !== undefined && service?.is(named) !== true) return undefined;
     switch (operation) {
       case 'CreateService':
         service = new PlayedService(
@@ -107,6 +111,9 @@ export async function startDouble(behind?: string): Promise<Double> {
     play(taskDefinition, how) {
       service?.play(taskDefinition, how);
     },
+    adopt(cluster, name, taskDefinition, desired) {
+      service = new PlayedService(cluster, name, taskDefinition, desired);
+    },
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -125,20 +132,20 @@ function reply(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
 }
 
-async function forward(
+/** Leaves a call to the server behind, with all its headers: its signature is of the host that was called, too. */
+function forward(
   behind: string,
-  { url = '/', method = 'POST', headers }: IncomingMessage,
+  { url = '/', method, headers }: IncomingMessage,
   body: Buffer,
   response: ServerResponse,
 ): Promise<void> {
-  const { host: _host, connection: _connection, 'content-length': _length, ...rest } = headers;
-  const answer = await fetch(behind + url, {
-    method,
-    headers: Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, String(value)])),
-    body: new Uint8Array(body),
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest(behind + url, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+      answer.once('end', resolve).once('error', reject);
+    });
+    outgoing.once('error', reject);
+    outgoing.end(body);
   });
-  response.writeHead(answer.status, {
-    'content-type': answer.headers.get('content-type') ?? 'application/x-amz-json-1.1',
-  });
-  response.end(Buffer.from(await answer.arrayBuffer()));
 }

@@ -1,36 +1,51 @@
-import { cases } from './cases.ts';
+import { type Case, cases } from './cases.ts';
 import { startDouble } from './double.ts';
 import { startMinistack } from './ministack.ts';
-import { openWorld } from './world.ts';
+import { openWorld, type World } from './world.ts';
 
-/** Runs all cases on ministack and prints each. `npm run cdk:deploy-local` may give the address of one that runs. */
-export async function runCases(
-  running?: string,
-): Promise<{ readonly count: number; readonly passed: number }> {
-  const ministack = running === undefined ? await startMinistack() : undefined;
-  const endpoint = running ?? ministack?.endpoint ?? '';
-  let count = 0;
+export interface Tally {
+  readonly count: number;
+  readonly passed: number;
+}
+
+/** Runs each case in a world of its own and prints it. A run without cases passes nothing. */
+export async function runEach(
+  all: readonly Case[],
+  where: string,
+  open: () => Promise<World>,
+): Promise<Tally> {
   let passed = 0;
-  try {
-    for (const hasPlay of [false, true]) {
-      for (const { name, run } of cases.filter(({ needsPlay }) => hasPlay || !needsPlay)) {
-        count += 1;
-        const double = hasPlay ? await startDouble(endpoint) : undefined;
-        const world = await openWorld(double?.endpoint ?? endpoint, double);
-        const where = hasPlay ? 'a double before ministack' : 'ministack';
-        try {
-          await run(world);
-          passed += 1;
-          console.log(`ok      ${where}: ${name}`);
-        } catch (thrown) {
-          console.log(`failed  ${where}: ${name}`, thrown);
-        } finally {
-          await world.close();
-        }
+  for (const { name, run } of all) {
+    try {
+      const world = await open();
+      try {
+        await run(world);
+      } finally {
+        await world.close();
       }
+      passed += 1;
+      console.log(`ok      ${where}: ${name}`);
+    } catch (thrown) {
+      console.log(`failed  ${where}: ${name}`, thrown);
     }
-  } finally {
-    await ministack?.stop();
   }
-  return { count, passed };
+  return { count: all.length, passed };
+}
+
+/** The cases that need no play, which ministack alone can run. */
+export const plainCases: readonly Case[] = cases.filter(({ needsPlay }) => !needsPlay);
+
+/** Runs all cases on ministack alone, then on a double before it. */
+export async function runCases(): Promise<Tally> {
+  const { endpoint, stop } = await startMinistack();
+  try {
+    const plain = await runEach(plainCases, 'ministack', () => openWorld(endpoint, undefined));
+    const played = await runEach(cases, 'a double before ministack', async () => {
+      const double = await startDouble(endpoint);
+      return openWorld(double.endpoint, double);
+    });
+    return { count: plain.count + played.count, passed: plain.passed + played.passed };
+  } finally {
+    await stop();
+  }
 }

@@ -24,6 +24,7 @@ import { type ServiceStatus, statusOf } from '../../../../src/cli/deploy/status.
 import { deployableParameter } from '../../../../src/core/deployments/names.ts';
 import { createTable, openTable, raiseTableSchema } from '../../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../../src/platform/clock.ts';
+import type { Clock } from '../../../../src/ports/clock.ts';
 import type { Double } from './double.ts';
 import type { Play } from './played-service.ts';
 
@@ -98,45 +99,8 @@ export async function openWorld(endpoint: string, double: Double | undefined): P
     arns.set(tag, arn);
     return arn;
   }
-  async function put(manifest: object, tag: string | undefined): Promise<string> {
-    const imageManifest = JSON.stringify(manifest);
-    const { image } = await ecr.send(
-      new PutImageCommand({
-        ...{ repositoryName: names.repository, imageManifest },
-        imageManifestMediaType: 'application/vnd.oci.image.manifest.v1+json',
-        ...(tag !== undefined && { imageTag: tag }),
-      }),
-    );
-    return image?.imageId?.imageDigest ?? '';
-  }
-  /** Without a double no configuration can be downloaded, so that the labels are annotations. */
-  function manifestOf(tag: string, labels: Readonly<Record<string, string>>): object {
-    if (double === undefined) return { schemaVersion: 2, annotations: { ...labels, tag } };
-    const digest = `sha256:config-${stage}-${tag}`;
-    double.addBlob(digest, JSON.stringify({ config: { Labels: labels } }));
-    return { schemaVersion: 2, config: { digest } };
-  }
-  async function pushImage(
-    tag: string,
-    labels: Readonly<Record<string, string>>,
-    form?: 'index',
-  ): Promise<void> {
-    if (form === undefined) {
-      await put(manifestOf(tag, labels), tag);
-      return;
-    }
-    const arm = await put(manifestOf(tag, labels), undefined);
-    const platform = (architecture: string) => ({ architecture, os: 'linux' });
-    const manifests = [
-      { digest: 'sha256:attestation', platform: platform('unknown') },
-      { digest: 'sha256:other', platform: platform('amd64') },
-      { digest: arm, platform: platform('arm64') },
-    ];
-    await put({ schemaVersion: 2, manifests }, tag);
-  }
-
-  for (const tag of tags)
-    await pushImage(tag, { 'org.opencontainers.image.version': tag, 'io.holdfast.schema': '1' });
+  const images = imagesIn(ecr, names.repository, double);
+  for (const tag of tags) await images.pushImage(tag, labelsOf(tag));
   const first = await register(tags[0]);
   await ecs.send(
     new CreateServiceCommand({
@@ -149,27 +113,10 @@ export async function openWorld(endpoint: string, double: Double | undefined): P
   );
 
   const deployments = await openDeployments(undefined, clock);
-  const found = async (): Promise<Deployable> => (await servicesOf(deployments, stage, 'api'))[0];
-  const optionsOf = ({ port = deployments, timeoutMs = 20_000, dryRun = false, signal }: MoveFlags) => ({
-    ...{ deployments: port, clock, timeoutMs, pollMs: 5, dryRun, again: 'holdfast deploy rollback api' },
-    ...{ signal: signal ?? new AbortController().signal, prometheus: undefined },
-    note: (line: string) => void lines.push(line),
-  });
-  const checksOf = ({ port = deployments, acceptUnknownSchema = false }: MoveFlags) => ({
-    ...{ deployments: port, acceptUnknownSchema },
-  });
   const world: World = {
-    ...{ stage, double, deployments, lines, pushImage },
-    async rollback(flags = {}) {
-      return move(await prepareRollback(await found(), flags.to, checksOf(flags)), optionsOf(flags));
-    },
-    async forward(flags = {}) {
-      const service = await found();
-      const seen = await see(deployments, service);
-      if (seen.record === undefined || !isGoneBack(seen)) return undefined;
-      return move(await prepareForward(service, seen.record, checksOf(flags)), optionsOf(flags));
-    },
-    status: async () => statusOf(deployments, await found()),
+    ...{ stage, double, deployments, lines },
+    ...images,
+    ...movesOn(deployments, { stage, clock, lines }),
     async release(tag, how = 'atOnce') {
       const arn = arns.get(tag) ?? (await register(tag));
       double?.play(arn, how);
@@ -179,10 +126,6 @@ export async function openWorld(endpoint: string, double: Double | undefined): P
     },
     async deregister(tag) {
       await ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: arns.get(tag) }));
-    },
-    async deleteImage(tag) {
-      const request = { repositoryName: names.repository, imageIds: [{ imageTag: tag }] };
-      await ecr.send(new BatchDeleteImageCommand(request));
     },
     setSchema: (number) => raiseTableSchema(store.registry, number),
     async close() {
@@ -194,6 +137,85 @@ export async function openWorld(endpoint: string, double: Double | undefined): P
   };
   await world.release(tags[1]);
   return world;
+}
+
+/** Returns what the command does, on the service `api` of a stage. */
+export function movesOn(
+  deployments: Deployments,
+  { stage, clock, lines }: { readonly stage: string; readonly clock: Clock; readonly lines: string[] },
+): Pick<World, 'rollback' | 'forward' | 'status'> {
+  const found = async (): Promise<Deployable> => (await servicesOf(deployments, stage, 'api'))[0];
+  const optionsOf = ({ port = deployments, timeoutMs = 20_000, dryRun = false, signal }: MoveFlags) => ({
+    ...{ deployments: port, clock, timeoutMs, pollMs: 5, dryRun, again: 'holdfast deploy rollback api' },
+    ...{ signal: signal ?? new AbortController().signal, prometheus: undefined },
+    note: (line: string) => void lines.push(line),
+  });
+  const checksOf = ({ port = deployments, acceptUnknownSchema = false }: MoveFlags) => ({
+    ...{ deployments: port, acceptUnknownSchema },
+  });
+  return {
+    async rollback(flags = {}) {
+      return move(await prepareRollback(await found(), flags.to, checksOf(flags)), optionsOf(flags));
+    },
+    async forward(flags = {}) {
+      const service = await found();
+      const seen = await see(deployments, service);
+      if (seen.record === undefined || !isGoneBack(seen)) return undefined;
+      return move(await prepareForward(service, seen.record, checksOf(flags)), optionsOf(flags));
+    },
+    status: async () => statusOf(deployments, await found()),
+  };
+}
+
+/** The labels of an image of Holdfast with a tag. */
+export function labelsOf(tag: string): Record<string, string> {
+  return { 'org.opencontainers.image.version': tag, 'io.holdfast.schema': '1' };
+}
+
+/** Returns the pushes to a repository, whose images have labels and no layers. */
+export function imagesIn(
+  ecr: ECRClient,
+  repositoryName: string,
+  double: Double | undefined,
+): Pick<World, 'pushImage' | 'deleteImage'> {
+  async function put(manifest: object, tag: string | undefined): Promise<string> {
+    const imageManifest = JSON.stringify(manifest);
+    const { image } = await ecr.send(
+      new PutImageCommand({
+        ...{ repositoryName, imageManifest },
+        imageManifestMediaType: 'application/vnd.oci.image.manifest.v1+json',
+        ...(tag !== undefined && { imageTag: tag }),
+      }),
+    );
+    return image?.imageId?.imageDigest ?? '';
+  }
+  /** Without a double no configuration can be downloaded, so that the labels are annotations. */
+  function manifestOf(tag: string, labels: Readonly<Record<string, string>>): object {
+    if (double === undefined) return { schemaVersion: 2, annotations: { ...labels, tag } };
+    const digest = `sha256:config-${repositoryName}-${tag}`;
+    double.addBlob(digest, JSON.stringify({ config: { Labels: labels } }));
+    return { schemaVersion: 2, config: { digest } };
+  }
+  return {
+    async pushImage(tag, labels, form) {
+      if (form === undefined) {
+        await put(manifestOf(tag, labels), tag);
+        return;
+      }
+      const arm = await put(manifestOf(tag, labels), undefined);
+      const platform = (architecture: string) => ({ architecture, os: 'linux' });
+      const manifests = [
+        { digest: 'sha256:attestation', platform: platform('unknown') },
+        { digest: 'sha256:other', platform: platform('amd64') },
+        { digest: arm, platform: platform('arm64') },
+      ];
+      await put({ schemaVersion: 2, manifests }, tag);
+    },
+    async deleteImage(tag) {
+      const request = { repositoryName, imageIds: [{ imageTag: tag }] };
+      await ecr.send(new BatchDeleteImageCommand(request));
+    },
+  };
 }
 
 /** Decides how the rollout of a tag that was deployed before goes. */
