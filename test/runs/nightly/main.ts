@@ -22,16 +22,20 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 
 const ends: CommandEnd[] = [];
 for (const [i, command] of chosen.entries()) {
-  const line = ['npm run', command.script, ...(command.args.length === 0 ? [] : ['--', ...command.args])].join(
-    ' ',
-  );
+  const line = [
+    'npm run',
+    command.script,
+    ...(command.args.length === 0 ? [] : ['--', ...command.args]),
+  ].join(' ');
   console.log(`${i + 1} of ${chosen.length}: ${line} (${command.proves}; about ${command.minutes} min)`);
   const file = join(folder, `${command.name.replaceAll(':', '-')}.log`);
   const end = await runCommand(command, file);
   ends.push(end);
   if (end.status !== 0) {
     for (const last of end.lastLines) console.log(`    ${last}`);
-    console.log(`    the whole output: ${file}; to go on from here: npm run nightly -- --from ${command.name}`);
+    console.log(
+      `    the whole output: ${file}; to go on from here: npm run nightly -- --from ${command.name}`,
+    );
   }
   console.log(rowText(command, end));
 }

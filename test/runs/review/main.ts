@@ -42,7 +42,8 @@ if (chosen.some(({ number }) => withBackends.has(number))) {
     say((thrown as Error).message);
   }
   const seconds = (performance.now() - beganMs) / 1_000;
-  if (seconds > 2) say(`the back ends were built and installed in ${seconds.toFixed(0)} s, which do not count`);
+  if (seconds > 2)
+    say(`the back ends were built and installed in ${seconds.toFixed(0)} s, which do not count`);
 }
 
 const beganMs = performance.now();

@@ -46,6 +46,21 @@ export class Evidence {
     this.#print(`miss ${reason}`);
   }
 
+  /** Runs parts of an answer at the same time, and records what each has found in their order. An error of a part is missing evidence. */
+  async together(parts: Readonly<Record<string, (evidence: Evidence) => Promise<void>>>): Promise<void> {
+    const ended = Object.entries(parts).map(async ([name, part]) => {
+      const evidence = new Evidence();
+      await part(evidence).catch(({ message }: Error) => evidence.expect(false, `${name}: ${message}`));
+      return evidence;
+    });
+    for (const one of ended) {
+      const { did, saw, missing } = await one;
+      for (const line of did) this.act(line);
+      for (const line of saw) this.see(line);
+      for (const reason of missing) this.expect(false, reason);
+    }
+  }
+
   /** Records an observation beside the value that is expected. */
   seeEqual(what: string, found: unknown, expected: unknown): void {
     const [one, other] = [JSON.stringify(found), JSON.stringify(expected)];

@@ -46,3 +46,24 @@ it('an answer is not shown if something was not seen, if nothing was seen, or by
   expect(table(answers)[1]).toMatch(/^ 4 {2}not shown +0\.\d {2}Why\?\n {4}heads: 2 in place of 3$/);
   expect(jsonOf(answers, 2, 7)).toMatchObject({ answered: 0, seconds: 2, seed: 7, questions: answers });
 });
+
+it('parts of an answer run at the same time, and their evidence stands in the order of the parts', async () => {
+  const { promise: second, resolve } = Promise.withResolvers<void>();
+  const answer = await answerOf(
+    question((evidence) =>
+      evidence.together({
+        one: async (part) => {
+          await second;
+          part.see('first');
+        },
+        other: async (part) => {
+          part.see('second');
+          resolve();
+          throw new Error('cut');
+        },
+      }),
+    ),
+    options,
+  );
+  expect(answer).toMatchObject({ saw: ['first', 'second'], verdict: 'not shown', reason: 'other: cut' });
+});

@@ -1,12 +1,14 @@
 /** Reads the head of a task where the store has it, past the server: the item of the table, or the row of the file. */
+
+import type { DatabaseSync } from 'node:sqlite';
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { DatabaseSync } from 'node:sqlite';
 import { headOf } from '../../../../src/engines/aws/table/items/rows.ts';
 import { addressOf } from '../../../../src/engines/aws/table/schema/ids.ts';
 import { headKey } from '../../../../src/engines/aws/table/schema/keys.ts';
 import { addressOf as rowOf } from '../../../../src/engines/sqlite/rows/ids.ts';
 import { begun } from '../../../../src/engines/sqlite/rows/rows.ts';
 import { clientOf } from '../../../stand-ins/dynoxide.ts';
+import { readCopy } from '../site/file-copy.ts';
 import type { Site } from '../site/site.ts';
 
 /** The fields of a head that a claim, a heartbeat and an expiry change. */
@@ -31,8 +33,10 @@ export function headReader({ aws, file }: Site): { read(id: string): Promise<Dum
     const client = new DynamoDBClient({ ...clientOf(aws.table.url) });
     return { read: (id) => fromTable(client, aws.tableName, id), close: () => client.destroy() };
   }
-  const database = new DatabaseSync(file ?? '', { readOnly: true });
-  return { read: async (id) => fromFile(database, id), close: () => database.close() };
+  return {
+    read: async (id) => readCopy(file ?? '', (database) => fromFile(database, id)),
+    close() {},
+  };
 }
 
 async function fromTable(client: DynamoDBClient, TableName: string, id: string): Promise<DumpedHead> {
@@ -60,9 +64,9 @@ const columns = `state, revision, version, fencing_token, attempt, losses, flags
 const running = 2;
 
 function fromFile(database: DatabaseSync, id: string): DumpedHead {
-  const row = database
-    .prepare(`SELECT ${columns} FROM task WHERE seq = ?`)
-    .get(rowOf(id)?.seq ?? 0) as Readonly<Record<string, number | string | null>> | undefined;
+  const row = database.prepare(`SELECT ${columns} FROM task WHERE seq = ?`).get(rowOf(id)?.seq ?? 0) as
+    | Readonly<Record<string, number | string | null>>
+    | undefined;
   if (row === undefined) return noHead;
   const number = (name: string): number => Number(row[name] ?? 0);
   const shown = ['state', 'revision', 'version', 'fencing_token', 'flags', 'lease_end'];
@@ -83,6 +87,14 @@ function fromFile(database: DatabaseSync, id: string): DumpedHead {
 
 /** A task that was never claimed has no head in the table. */
 const noHead: DumpedHead = {
-  ...{ isRunning: false, fencingToken: 0, version: 1, attempt: 0, losses: 0, leaseEndAtMs: 0, timeoutAtMs: 0 },
+  ...{
+    isRunning: false,
+    fencingToken: 0,
+    version: 1,
+    attempt: 0,
+    losses: 0,
+    leaseEndAtMs: 0,
+    timeoutAtMs: 0,
+  },
   ...{ begun: false, worker: '', leaseSecret: '', raw: 'no head' },
 };

@@ -30,18 +30,27 @@ export function claimPair(calls: readonly LoggedCall[]): WirePair | undefined {
 
 function judge(evidence: Evidence, engine: string, races: readonly Race[]): void {
   const single = races.filter(hasSingleWinner);
-  const wins = claimerNames.map((name) => `${name} ${single.filter(({ winners }) => winners[0] === name).length}`);
+  const wins = claimerNames.map(
+    (name) => `${name} ${single.filter(({ winners }) => winners[0] === name).length}`,
+  );
   evidence.see(`${engine}: ${single.length} of ${races.length} races have one winner (${wins.join(', ')})`);
-  evidence.expect(races.length === count && single.length === count, `${engine}: ${single.length} of ${count} races`);
+  evidence.expect(
+    races.length === count && single.length === count,
+    `${engine}: ${single.length} of ${count} races`,
+  );
   const { message = '', code, reason, cause } = races[0]?.lost[0] ?? {};
-  evidence.see(`${engine}: a loser's error: ${cause === undefined ? '' : `${cause} → `}${code} ${reason}: ${message}`);
+  evidence.see(
+    `${engine}: a loser's error: ${cause === undefined ? '' : `${cause} → `}${code} ${reason}: ${message}`,
+  );
 }
 
 export const claimRace: Question = {
   number: 3,
   title: 'Two workers race for one task: which write decides, and what does the loser get?',
   async answer(evidence, { seed }) {
-    evidence.act(`${count} races of two processes with an engine each on one table, then of two processes on one server on SQLite`);
+    evidence.act(
+      `${count} races of two processes with an engine each on one table, then of two processes on one server on SQLite`,
+    );
     let pair: WirePair | undefined;
     const onAws = await raceOnAws(count, seed, (calls) => {
       pair = claimPair(calls);

@@ -1,11 +1,12 @@
 /** Observes one submission: its answer, and what reached the store and the broker because of it. */
-import { DatabaseSync } from 'node:sqlite';
-import { slotOf } from '../../../../src/engines/aws/table/schema/ids.ts';
+
+import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import { sqsQueuesOf } from '../../../../src/engines/aws/index.ts';
+import { slotOf } from '../../../../src/engines/aws/table/schema/ids.ts';
 import type { LoggedCall } from '../../../stand-ins/proxy/call.ts';
 import { standInClient } from '../../../stand-ins/sqs-stand-in.ts';
+import { readCopy } from '../site/file-copy.ts';
 import type { Site } from '../site/site.ts';
-import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 
 export interface Observed {
   readonly id: string;
@@ -49,12 +50,9 @@ async function messagesIn({ aws }: Site, queue: string): Promise<number> {
 
 function rowsIn({ file }: Site): number {
   if (file === undefined) return 0;
-  const database = new DatabaseSync(file, { readOnly: true });
-  try {
-    return Number(database.prepare('SELECT count(*) AS count FROM task').get()?.count);
-  } finally {
-    database.close();
-  }
+  return readCopy(file, (database) =>
+    Number(database.prepare('SELECT count(*) AS count FROM task').get()?.count),
+  );
 }
 
 const textOf = ({ operation, status }: LoggedCall): string =>
@@ -86,11 +84,17 @@ export async function observe(
     .slice(sqsFrom)
     .filter((call) => call.operation.startsWith('SendMessage') && isOwn(call));
   const rows = rowsIn(site);
-  const parts = [table, sends].filter(({ length }) => length > 0).map((calls) => calls.map(textOf).join(', '));
+  const parts = [table, sends]
+    .filter(({ length }) => length > 0)
+    .map((calls) => calls.map(textOf).join(', '));
   return {
     ...{ id, answer: text, ms, called, rows },
     reached:
-      aws === undefined ? (rows > rowsBefore ? `${rows - rowsBefore} new row` : 'no new row') : parts.join('; '),
+      aws === undefined
+        ? rows > rowsBefore
+          ? `${rows - rowsBefore} new row`
+          : 'no new row'
+        : parts.join('; '),
     deduplicationIds: sends.flatMap((call) =>
       entriesOf(call).map(({ MessageDeduplicationId = '' }) => MessageDeduplicationId),
     ),
