@@ -21,7 +21,7 @@ interface Why {
   readonly task: { readonly id: string };
   readonly culprit?: { readonly text: string; readonly service: string };
   readonly queries: { readonly logsql: string };
-  readonly timeline: readonly { readonly type: string }[];
+  readonly timeline: readonly { readonly kind: string }[];
   readonly evidence: Readonly<Record<string, string>>;
 }
 
@@ -90,7 +90,7 @@ async function investigate(
     evidence.expect(spans.length > 2, `${name}: ${spans.length} spans`);
   } else {
     evidence.see('the trace was not kept; the timeline of the history:');
-    evidence.see(`  ${why.timeline.map(({ type }) => type).join(' → ')} → now`);
+    evidence.see(`  ${why.timeline.map(({ kind }) => kind).join(' → ')} → now`);
     evidence.expect(why.timeline.length > 0, `${name}: no timeline`);
   }
   const lines = await watch.step(`VictoriaLogs: ${why.queries.logsql}`, () =>
@@ -131,6 +131,8 @@ async function onStack(evidence: Evidence, stack: Stack): Promise<void> {
   try {
     const worker = await startVerb(['worker', pathOf('./worker-module.ts')], own);
     try {
+      await runProgram([main, 'queues', 'create', 'default'], own);
+      await runProgram([main, 'queues', 'update', 'default', '--on-dead', 'hold'], own);
       const submitted = JSON.parse(await runProgram([pathOf('./client-process.ts')], own)) as SubmittedTasks;
       evidence.act('a shop submits tasks, and three of them never complete; the customer knows the second');
       const env = {
