@@ -1,12 +1,12 @@
 /** Compares the exact figures of docs/review.md with the product, and its table of files with the path that the review shows. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { timing } from '../../../src/core/limits.ts';
 import { downtimeOf, percentText } from '../../../src/core/objectives/budget.ts';
 import { objectiveOf, slotMs } from '../../../src/core/objectives/objectives.ts';
-import { timing } from '../../../src/core/limits.ts';
 import { raceOnAws } from '../races/on-aws.ts';
-import { claimPair } from './race/claim-race.ts';
 import { questions } from './questions.ts';
+import { claimPair } from './race/claim-race.ts';
 import { submissionPath } from './submission/path.ts';
 
 const textOf = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
@@ -30,7 +30,9 @@ it('docs/review.md lists the path of a repeated submission as the review shows i
 });
 
 it('docs/review.md names the lease, the guard and the heartbeat of the product', () => {
-  const [leaseS, guardS, beatS] = [timing.leaseMs, timing.clockGuardMs, timing.heartbeatMs].map((ms) => ms / 1_000);
+  const [leaseS, guardS, beatS] = [timing.leaseMs, timing.clockGuardMs, timing.heartbeatMs].map(
+    (ms) => ms / 1_000,
+  );
   expect(plain).toContain(`A lease lasts ${leaseS} s. A worker renews it every ${beatS} s`);
   expect(plain).toContain(`a guard of ${guardS} s follows`);
   const nextS = (leaseS as number) + (guardS as number);
@@ -42,7 +44,9 @@ it('docs/review.md computes the cost of two minutes as the product does', () => 
   const { badSlots, slots, budgetMs, used } = downtimeOf(objectiveOf('api-availability'), 120_000);
   const budgetSlots = budgetMs / slotMs;
   expect(plain).toContain(`${slots.toLocaleString('en')} slots, of which ${budgetSlots} may be bad`);
-  expect(plain).toContain(`Two minutes are ${badSlots.most} slots: ${badSlots.most} / ${budgetSlots} = **${percentText(used)} %**`);
+  expect(plain).toContain(
+    `Two minutes are ${badSlots.most} slots: ${badSlots.most} / ${budgetSlots} = **${percentText(used)} %**`,
+  );
 });
 
 it('docs/review.md shows the condition and the update of a claim as they stand on the wire', async () => {

@@ -25,7 +25,7 @@ async function drill(evidence: Evidence, cause: Cause): Promise<void> {
 
 export const firingAlert: Question = {
   number: 6,
-  title: 'FastBudgetBurn fires at 2am: which cause do traces, metrics and logs alone name?',
+  title: 'FastBudgetBurn, or another page, fires at 2am: which cause do traces, metrics and logs alone name?',
   async answer(evidence, { seed, allCauses }) {
     const advice = ensureInstalled(['prometheus', 'prometheus-alertmanager']);
     if (advice !== undefined) throw new Error(advice);

@@ -89,6 +89,17 @@ async function runCase(evidence: Evidence, site: Site, one: Case): Promise<void>
       return head;
     };
     await at(0);
+    // A worker with a stream fetches a task ahead, which it cannot begin: its slot is taken.
+    const fetched = one.kind === 'stream' ? await client.submit(job, { n: 2 }) : undefined;
+    if (fetched !== undefined) {
+      const shown = await until(6_000, async () => {
+        const status = await fetched.status();
+        return status.state === 'reserved' ? status : undefined;
+      });
+      const { state, attempt, losses } = shown ?? (await fetched.status());
+      evidence.see(`${name}: a second task, fetched ahead: ${state}, attempt ${attempt}, losses ${losses}`);
+      evidence.expect(state === 'reserved', `${name}: the second task is ${state}, not reserved`);
+    }
     if (one.heartbeat) {
       const beaten = await until(16_000, async () => {
         const head = await reader.read(id);
@@ -128,6 +139,16 @@ async function runCase(evidence: Evidence, site: Site, one: Case): Promise<void>
       next.attempt === 1 && next.losses === 1,
       `${name}: attempt ${next.attempt}, losses ${next.losses}`,
     );
+    if (fetched !== undefined) {
+      const { state, attempt, losses } = await fetched.status();
+      evidence.see(
+        `${name}: the task that was fetched ahead: ${state}, attempt ${attempt}, losses ${losses}`,
+      );
+      evidence.expect(
+        state === 'succeeded' && losses === 0,
+        `${name}: the fetched task is ${state}, losses ${losses}`,
+      );
+    }
     const late = await lateSettlement(site, id, claimed);
     evidence.see(`${name}: a late settlement of the first worker gets ${late}`);
     evidence.expect(late.includes('LEASE_LOST'), `${name}: the late settlement got ${late}`);

@@ -1,4 +1,4 @@
-/** A worker whose handler never ends in time, as `holdfast worker` runs it. */
+/** A worker as `holdfast worker` runs it. Its handler of a task with the number 1 never ends in time; any other task ends at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineTask, defineWorker, handle, typed } from '../../../../src/index.ts';
 
@@ -9,5 +9,7 @@ export default defineWorker({
   name: WORKER,
   queues: [QUEUE],
   concurrency: 1,
-  handlers: [handle(job, (_, { signal }) => sleep(600_000, undefined, { signal }))],
+  handlers: [
+    handle(job, ({ n }, { signal }) => (n === 1 ? sleep(600_000, undefined, { signal }) : undefined)),
+  ],
 });

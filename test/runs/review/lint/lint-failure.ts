@@ -1,12 +1,14 @@
 /** The eighth question: which command reproduces a failed lint step of CI. */
 import { spawnSync } from 'node:child_process';
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -49,6 +51,8 @@ export function findingIn(output: string): string | undefined {
     .replace(/\s*━+$/, '');
 }
 
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
 /** Copies the tree without what git ignores, with the installed packages beside it. */
 function copyTree(to: string): void {
   const listed = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
@@ -57,13 +61,14 @@ function copyTree(to: string): void {
     maxBuffer: 64 * 1_048_576,
   });
   if (listed.status !== 0) throw new Error(`git ls-files: ${listed.stderr}`);
-  for (const file of listed.stdout.split('\0').filter((one) => one !== '' && existsSync(join(root, one)))) {
+  for (const file of listed.stdout.split('\0').filter((one) => one !== '' && isFile(join(root, one)))) {
     mkdirSync(dirname(join(to, file)), { recursive: true });
     cpSync(join(root, file), join(to, file));
   }
   symlinkSync(join(root, 'node_modules'), join(to, 'node_modules'));
   // Biome reads the files of git's ignore list, so that the copy is a repository.
   spawnSync('git', ['init', '--quiet'], { cwd: to });
+  appendFileSync(join(to, '.gitignore'), 'node_modules\n');
 }
 
 interface Ran {

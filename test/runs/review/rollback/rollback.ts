@@ -1,5 +1,8 @@
 /** The ninth question: how the API goes back to its former image. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { initAuthority } from '../../../../src/certs/authority.ts';
 import { runProgram } from '../../telemetry/processes.ts';
 import type { Evidence, Question } from '../question.ts';
 
@@ -67,6 +70,41 @@ async function rollBack(evidence: Evidence, stage: string, to: string): Promise<
   evidence.expect(after.parameter === to, `the next deployment takes ${after.parameter} in place of ${to}`);
 }
 
+interface TemplateParameter {
+  readonly Type: string;
+  readonly Default?: string;
+}
+
+/** Shows that the template of the stack has the name of the parameter, and no tag. */
+async function seeTemplate(evidence: Evidence): Promise<void> {
+  evidence.act('the stacks of deploy/cdk are synthesized');
+  // The CDK takes a second to load, and one question needs it.
+  const [{ buildApp }, { exampleListener }] = await Promise.all([
+    import('../../../../deploy/cdk/build-app.ts'),
+    import('../../../../deploy/cdk/synth.ts'),
+  ]);
+  const dir = mkdtempSync(join(tmpdir(), 'holdfast-review-synth-'));
+  try {
+    await initAuthority(dir, Date.now());
+    const given = { listenerCertificateArn: exampleListener, trustBundleFile: join(dir, 'ca.crt') };
+    const { stacks } = buildApp(given, { outdir: join(dir, 'cdk.out') }).synth();
+    const found = stacks.flatMap(({ stackName, template }) => {
+      const { Parameters = {} } = template as { Parameters?: Readonly<Record<string, TemplateParameter>> };
+      return Object.values(Parameters)
+        .filter((one) => one.Default?.endsWith('/image-tag') === true)
+        .map((one) => ({ stackName, ...one }));
+    });
+    for (const { stackName, Type, Default } of found)
+      evidence.see(`the template of ${stackName} reads the tag at each deployment: ${Type}, ${Default}`);
+    evidence.expect(
+      found.length > 0 && found.every(({ Type }) => Type.startsWith('AWS::SSM::Parameter::Value')),
+      'no template reads the tag from a parameter of SSM',
+    );
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 export const rollback: Question = {
   number: 9,
   title: 'How is the API rolled back to its former image tag, and why does the next cdk deploy not undo it?',
@@ -100,8 +138,6 @@ export const rollback: Question = {
         commands.some((line) => line.includes('aws ssm put-parameter')),
       `${runbook} has no update of the service or of the parameter by the AWS CLI`,
     );
-    evidence.see(
-      'the next cdk deploy keeps it: the tag is no part of the template, CloudFormation reads the parameter above at each deployment',
-    );
+    await seeTemplate(evidence);
   },
 };
