@@ -15,7 +15,7 @@ const table = 'overload';
 const scarceCallsPerS = 3;
 
 /**
- * What is short: a third of the table's capacity is left, or one shard of its list index admits no write, or SQS admits few calls.
+ * The kind of shortage: a third of the table's capacity is left, or one shard of its list index admits no write, or SQS admits few calls.
  */
 export type Shortage = 'table' | 'shard' | 'queues';
 

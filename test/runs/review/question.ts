@@ -13,7 +13,7 @@ export interface Question {
   answer(evidence: Evidence, options: QuestionOptions): Promise<void>;
 }
 
-/** What an answer did, what it saw, and what it expected to see and did not. */
+/** The evidence of an answer: its actions, its observations, and what it expected to see and did not. */
 export class Evidence {
   readonly did: string[] = [];
   readonly saw: string[] = [];
