@@ -25,7 +25,7 @@ async function submitted(
   { client, site, called }: Submitting,
   key: string,
   input: { readonly to: string },
-  options: { readonly window?: '1m'; readonly whenDead?: 'redrive' } = {},
+  options: { readonly window?: '1m'; readonly delay?: '1h'; readonly whenDead?: 'redrive' } = {},
 ): Promise<Observed> {
   await called.take();
   return observe(site, { queue, key }, async () => {
@@ -88,6 +88,8 @@ async function onEngine(evidence: Evidence, engine: EngineName): Promise<void> {
   try {
     evidence.act(`${engine}: a task of a window of 1 min is submitted, claimed and settled`);
     const short = await submitted(submitting, 'short', ann, { window: '1m' });
+    const unfinished = { window: '1m', delay: '1h' } as const;
+    const open = await submitted(submitting, 'open', ann, unfinished);
     const windowEndsAtMs = performance.now() + windowMs;
     await succeed(site.transport, await claim(submitting));
     // The first request of each kind opens connections and compiles.
@@ -131,6 +133,12 @@ async function onEngine(evidence: Evidence, engine: EngineName): Promise<void> {
     const after = await submitted(submitting, 'short', ann, { window: '1m' });
     see('after the window', after, ['accepted, ready']);
     evidence.see(`${engine}: its ids: ${short.id} in the window, ${after.id} after it`);
+    const stillOpen = await submitted(submitting, 'open', ann, unfinished);
+    see('after it, of an unfinished task', stillOpen, ['deduplicated, scheduled']);
+    evidence.expect(
+      stillOpen.id === open.id,
+      `${engine}: the unfinished task has another id after its window`,
+    );
     evidence.expect(short.id !== after.id, `${engine}: the id after the window is the old one`);
   } finally {
     await client.close();
