@@ -13,7 +13,8 @@ const probe = defineTask('probe', { queue, input: typed<{ readonly n: number }>(
 const probeEveryMs = 50;
 
 const whole = { rate: 500, seconds: 60, cut: 15, calibration: 10 } as const;
-const short = { rate: 200, seconds: 36, cut: 8, calibration: 5 } as const;
+/** A recovery may take 30 s, so that the load goes on for as long after the shortage. */
+const short = { rate: 200, seconds: 60, cut: 8, calibration: 5 } as const;
 
 /** Submits the probe until it is refused, and returns the refusal. */
 async function firstRefusal(address: string, signal: AbortSignal): Promise<HoldfastError | undefined> {
