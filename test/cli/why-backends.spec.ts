@@ -364,9 +364,17 @@ describe('holdfast why', () => {
     expect((await why({ TRACES_URL: url, TRACES_CA }, '--json')).json.backendFaults).toEqual([]);
   });
 
-  it('has no spans if the store of traces does not know the trace', async () => {
+  it('has no spans and says that the trace was not kept if the store of traces does not know it', async () => {
     const { url } = await backend(() => ({ status: 404, body: '{"error":{"message":"trace not found"}}' }));
-    expect((await why({ TRACES_URL: url }, '--json')).json).toMatchObject({ spans: [], backendFaults: [] });
+    const { json } = await why({ TRACES_URL: url }, '--json');
+    expect(json).toMatchObject({ spans: [], isTraceKept: false, backendFaults: [] });
+    const { out } = await why({ TRACES_URL: url });
+    expect(out).toMatch(
+      new RegExp(`^trace +${traceId} \\(the store of traces has not kept it; the timeline`, 'm'),
+    );
+    const unknown = await why({ TRACES_URL: '' }, '--json');
+    expect(unknown.json.isTraceKept).toBeUndefined();
+    expect((await why({})).out).toMatch(new RegExp(`^trace +${traceId}$`, 'm'));
   });
 
   it.each([

@@ -54,6 +54,12 @@ function withWaits({ events, earlier }: Explained): { event: TaskEvent; waitMs: 
   });
 }
 
+function traceText({ task, telemetry }: Explained): string | undefined {
+  const traceId = traceIdOf(task);
+  if (traceId === undefined || telemetry.isTraceKept !== false) return traceId;
+  return `${traceId} (the store of traces has not kept it; the timeline is from the task's history)`;
+}
+
 export function whyJson(explained: Explained): Record<string, unknown> {
   const { task, verdict, atMs, earlier } = explained;
   return {
@@ -65,6 +71,7 @@ export function whyJson(explained: Explained): Record<string, unknown> {
     next: verdict.nextCommand || undefined,
     atMs,
     traceId: traceIdOf(task),
+    isTraceKept: explained.telemetry.isTraceKept,
     task: taskJson(task),
     timeline: withWaits(explained).map(({ event, waitMs }, i) => ({
       ...eventJson(event, earlier + i),
@@ -80,7 +87,8 @@ function span(ms: bigint, atMs: number): string {
   return `${time(ms)} (${aheadMs > 0 ? `in ${lengthOf(aheadMs)}` : `${lengthOf(-aheadMs)} ago`})`;
 }
 
-function head({ task, verdict, atMs, telemetry }: Explained): string[] {
+function head(explained: Explained): string[] {
+  const { task, verdict, atMs, telemetry } = explained;
   const { spec, queue, idempotencyKey: key } = task;
   const names = [`queue ${queue}`, `type ${spec?.type ?? ''}@${spec?.typeVersion ?? 1}`, key && `key ${key}`];
   const lane = spec?.orderingKey ? `ordering key ${spec.orderingKey}` : '';
@@ -90,7 +98,7 @@ function head({ task, verdict, atMs, telemetry }: Explained): string[] {
     since: verdict.sinceMs === 0n ? undefined : span(verdict.sinceMs, atMs),
     until: verdict.untilMs === 0n ? undefined : span(verdict.untilMs, atMs),
     evidence: evidence.length === 0 ? undefined : evidence.sort().join(', '),
-    trace: traceIdOf(task),
+    trace: traceText(explained),
     next: verdict.nextCommand || undefined,
   };
   const lines = Object.entries(fields).flatMap(([name, value]) => (value ? [labelled(name, value)] : []));

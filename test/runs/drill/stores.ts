@@ -1,11 +1,9 @@
 /** The stores of the drill: a file, a file on a small disk, and the stand-ins of AWS behind proxies that inject faults. */
 import { join } from 'node:path';
-import { initAws } from '../../../src/cli/aws/init.ts';
 import { canaryQueue } from '../../../src/core/objectives/objectives.ts';
-import { startDynoxide } from '../../stand-ins/dynoxide.ts';
-import { startFauxqs } from '../../stand-ins/fauxqs.ts';
-import { type DynamoProxy, startDynamoProxy } from '../../stand-ins/proxy/dynamo-proxy.ts';
-import { type SqsProxy, startSqsProxy } from '../../stand-ins/proxy/sqs-proxy.ts';
+import { openAwsStore } from '../../fixtures/aws-store.ts';
+import type { DynamoProxy } from '../../stand-ins/proxy/dynamo-proxy.ts';
+import type { SqsProxy } from '../../stand-ins/proxy/sqs-proxy.ts';
 import { Guard } from '../chaos/guard.ts';
 import { SmallDisk } from '../chaos/small-disk.ts';
 import { queues } from './contract.ts';
@@ -24,7 +22,7 @@ export type StoreKind = 'file' | 'small-disk' | 'aws';
 
 /** The size of the small disk: the server's ballast of 64 MiB, and room for some tasks. */
 const diskMb = 200;
-/** The interval at which the recorded calls of the SQS stand-in are dropped, since it records every call. */
+/** The interval at which the recorded calls of the stand-ins are dropped, since every call is recorded. */
 const forgetMs = 1_000;
 
 export async function openStore(kind: StoreKind, dir: string): Promise<DrillStore> {
@@ -45,41 +43,14 @@ async function openOnSmallDisk(dir: string): Promise<DrillStore> {
 }
 
 async function openAws(): Promise<DrillStore> {
-  const [dynoxide, fauxqs] = await Promise.all([startDynoxide(), startFauxqs()]);
-  const table = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });
-  const sqs = await startSqsProxy({ upstream: fauxqs.endpoint, seed: 1 });
-  const forgetting = setInterval(() => {
-    fauxqs.front.forget();
-    table.restartCount();
-    sqs.restartCount();
-  }, forgetMs);
-  const credentials = { AWS_ACCESS_KEY_ID: 'stand-in', AWS_SECRET_ACCESS_KEY: 'stand-in' };
-  Object.assign(process.env, credentials);
-  const place = { table: 'drill', region: 'eu-central-1' };
-  const store = { ...place, endpointDynamodb: table.url, endpointSqs: sqs.url };
-  await initAws({
-    store,
-    tenant: 'default',
-    queues: [...queues, canaryQueue],
-    priorities: undefined,
-    check: false,
-  });
+  const store = await openAwsStore('drill', [...queues, canaryQueue]);
+  const forgetting = setInterval(() => store.forget(), forgetMs);
+  const { env, table, sqs } = store;
   return {
-    args: [],
-    env: {
-      ...credentials,
-      HOLDFAST_ENGINE: 'aws',
-      HOLDFAST_AWS_TABLE: place.table,
-      HOLDFAST_AWS_REGION: place.region,
-      HOLDFAST_AWS_ENDPOINT_DYNAMODB: table.url,
-      HOLDFAST_AWS_ENDPOINT_SQS: sqs.url,
-    },
-    table,
-    sqs,
+    ...{ args: [], env, table, sqs },
     async close() {
       clearInterval(forgetting);
-      await Promise.all([table.close(), sqs.close()]);
-      await Promise.all([dynoxide.stop(), fauxqs.stop()]);
+      await store.close();
     },
   };
 }

@@ -21,6 +21,8 @@ export class Processes {
   leasesLost = 0;
   /** The number of submissions that failed at their callers. */
   failed = 0;
+  /** The address of the API node, once it serves. */
+  api = '';
   #submitter: ChildProcess | undefined;
   #closing = false;
 
@@ -52,7 +54,8 @@ export class Processes {
       this.#child('./api-process.ts', address),
       this.#child('./worker-process.ts', address),
     ]);
-    await this.#child('./submitter-process.ts', { ...address, api: `127.0.0.1:${port}` });
+    this.api = `127.0.0.1:${port}`;
+    await this.#child('./submitter-process.ts', { ...address, api: this.api });
     this.#submitter = this.#children.at(-1);
   }
 

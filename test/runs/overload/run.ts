@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { OverloadStandIns } from './overload-stand-ins.ts';
+import type { OverloadStandIns, Shortage } from './overload-stand-ins.ts';
 import type { Processes } from './processes.ts';
 import { type Cut, header, row, type Second } from './timeline.ts';
 
@@ -57,10 +57,11 @@ export interface Plan {
   readonly seconds: number;
   readonly cut: Cut;
   /**
-   * The capacity of the table in write units per second before and after the cut. During the cut the capacity is a
-   * third of this number.
+   * The capacity of the table in write units per second before and after the cut. If the table is what is short, its
+   * capacity during the cut is a third of this number.
    */
   readonly writeUnitsPerS: number;
+  readonly shortage: Shortage;
   readonly print: (line: string) => void;
 }
 
@@ -104,7 +105,7 @@ class Recorder {
 
 /** Offers a steady load and cuts the table's capacity in the middle of it. Returns the counts of each second. */
 export async function run(standIns: OverloadStandIns, processes: Processes, plan: Plan): Promise<Second[]> {
-  const { perS, seconds, cut, writeUnitsPerS, print } = plan;
+  const { perS, seconds, cut, writeUnitsPerS, shortage, print } = plan;
   const recorder = new Recorder(standIns, processes);
   await standIns.setCapacity(writeUnitsPerS);
   processes.send({ kind: 'offer', perS });
@@ -113,7 +114,7 @@ export async function run(standIns: OverloadStandIns, processes: Processes, plan
   for (let atS = 1; atS <= seconds; atS++) {
     await sleep(beganMs + atS * 1_000 - performance.now());
     print(row(recorder.record(atS), cut));
-    if (atS === cut.fromS) await standIns.setCapacity(writeUnitsPerS / 3);
+    if (atS === cut.fromS) await standIns.cut(shortage, writeUnitsPerS);
     if (atS === cut.untilS) await standIns.setCapacity(writeUnitsPerS);
   }
   processes.send({ kind: 'offer', perS: 0 });

@@ -5,6 +5,7 @@ import type { Broker, DispatchMessage } from '../../../src/ports/broker.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import { createService } from '../../../src/service/create-service.ts';
 import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
+import type { LoggedCall } from '../../stand-ins/proxy/call.ts';
 import { type DynamoProxy, startDynamoProxy } from '../../stand-ins/proxy/dynamo-proxy.ts';
 import { Judge, Readiness } from './judge.ts';
 import { claimerNames } from './names.ts';
@@ -56,13 +57,20 @@ async function racing(proxy: DynamoProxy, count: number, children: RaceChild[]):
   return races;
 }
 
-export async function raceOnAws(count: number, seed: number): Promise<Race[]> {
+/** Runs the races. `onCalls` gets the requests to the table before the stand-ins end. */
+export async function raceOnAws(
+  count: number,
+  seed: number,
+  onCalls?: (calls: readonly LoggedCall[]) => void,
+): Promise<Race[]> {
   const children: RaceChild[] = [];
   const dynoxide = await startDynoxide();
   const latency = { fixedMs: 0, jitterMs };
   const proxy = await startDynamoProxy({ upstream: dynoxide.endpoint, seed, latency });
   try {
-    return await racing(proxy, count, children);
+    const races = await racing(proxy, count, children);
+    onCalls?.(proxy.calls);
+    return races;
   } finally {
     for (const one of children) await one.stop();
     await proxy.close();

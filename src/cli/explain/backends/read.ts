@@ -19,6 +19,11 @@ export interface Telemetry {
   /** Undefined if no store of traces is configured, or if it has not answered. */
   readonly spans: readonly Span[] | undefined;
   readonly lines: readonly LogLine[] | undefined;
+  /**
+   * Whether the store has the trace of the submission: a collector may keep a sample alone. Undefined if no store has answered, or if
+   * the submission had no trace.
+   */
+  readonly isTraceKept: boolean | undefined;
   /** A sentence for each back end that has not answered. */
   readonly faults: readonly string[];
 }
@@ -59,7 +64,9 @@ export async function readTelemetry(
     read('HOLDFAST_LOGS', (config) => logStore(config, clock).linesOf(lines, span)),
   ]);
   // A store that has not answered once gets no further request.
-  if (spans === undefined) return { spans, lines: found, faults: [...new Set(faults)] };
+  if (spans === undefined)
+    return { spans, lines: found, isTraceKept: undefined, faults: [...new Set(faults)] };
+  const isTraceKept = traceId === undefined ? undefined : spans.length > 0;
   const services = servicesOf(spans, taskId);
   const searched = await inTraces((store) => store.tracesOf({ taskId, services, span }));
   const named = found?.toReversed().flatMap((line) => line.traceId ?? []);
@@ -68,7 +75,7 @@ export async function readTelemetry(
   const reads = [...later].slice(0, mostLaterTraces).map((id) => inTraces((store) => store.spansOf(id)));
   const every = [spans, ...(await Promise.all(reads))].flatMap((some) => some ?? []);
   const sorted = every.sort((one, other) => one.startMs - other.startMs);
-  return { spans: sorted, lines: found, faults: [...new Set(faults)] };
+  return { spans: sorted, lines: found, isTraceKept, faults: [...new Set(faults)] };
 }
 
 /** Returns the services that recorded spans of a task in the trace of its submission. */
