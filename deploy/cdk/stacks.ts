@@ -98,10 +98,14 @@ export class AppStack extends Stack {
         trustBundleFile: given.trustBundleFile,
       }),
     });
-    const worker = new HoldfastWorker(this, 'Worker', {
-      ...{ image, module: 'worker.js', queues: [...stage.queues], spot: stage.spot },
-      ...{ store, network, cluster: server.cluster },
-    });
+    const { workerModule: module, queues, spot } = stage;
+    const worker =
+      module === undefined
+        ? undefined
+        : new HoldfastWorker(this, 'Worker', {
+            ...{ image, module, queues: [...queues], spot },
+            ...{ store, network, cluster: server.cluster },
+          });
     const canary = new HoldfastCanary(this, 'Canary', {
       ...{ server, image, certificate: { secret: secret('canary') } },
     });
@@ -110,7 +114,7 @@ export class AppStack extends Stack {
       stage: stage.name,
       services: [
         { name: 'api', service: server.service, image },
-        { name: 'worker', service: worker.service, image },
+        ...(worker === undefined ? [] : [{ name: 'worker', service: worker.service, image }]),
         { name: 'canary', service: canary.service, image },
       ],
     });

@@ -6,6 +6,11 @@ export interface StageSettings {
   /** The table that a restore has made, which the processes use in place of `tableName` (docs/runbooks/restore.md). */
   readonly restoredTable?: string;
   readonly queues: readonly string[];
+  /**
+   * The module of a worker in the image, such as `worker.ts` (docs/image.md). Default: none, and no worker is deployed: the image of
+   * `deploy/image` has no module.
+   */
+  readonly workerModule?: string;
   readonly zones: number;
   readonly servers: number;
   readonly front: 'alb' | 'nlb';

@@ -8,12 +8,19 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import type { IConstruct } from 'constructs';
 import { initAuthority } from '../../src/certs/authority.ts';
 import { buildApp } from './build-app.ts';
+import { type StageSettings, stages } from './stages.ts';
 
 /** The certificate of a listener that does not exist: a synthesis looks nothing up. */
 export const exampleListener = 'arn:aws:acm:eu-central-1:123456789012:certificate/example';
 
 /** A repository whose releases may deploy; synthesized so that its role is checked too. */
 export const exampleRepository = 'example/holdfast';
+
+/** The stages with a worker, so that its resources are checked too. */
+export const exampleStages: readonly StageSettings[] = stages.map((stage) => ({
+  ...stage,
+  workerModule: 'worker.js',
+}));
 
 interface Justification {
   readonly path: string;
@@ -46,7 +53,7 @@ if (import.meta.main) {
     ...{ listenerCertificateArn: exampleListener, trustBundleFile: join(dir, 'ca.crt') },
     releaseRepository: exampleRepository,
   };
-  const app = buildApp(given, { outdir: join(import.meta.dirname, 'cdk.out') });
+  const app = buildApp(given, { outdir: join(import.meta.dirname, 'cdk.out') }, exampleStages);
   const findings = new AwsSolutionsChecks(app).validateScope(app).violations;
   for (const one of findings) console.error(JSON.stringify(one));
   const justified = justificationsIn(app);

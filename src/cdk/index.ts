@@ -19,7 +19,8 @@ export {
 export type { HoldfastQueueMetricProps } from './metrics.ts';
 export { type HoldfastCall, HoldfastNetwork, type HoldfastNetworkProps } from './network/network.ts';
 export { HoldfastReleaseRole, type HoldfastReleaseRoleProps } from './release/release-role.ts';
-export { type HoldfastPolicyProps, HoldfastServer, type HoldfastServerProps } from './server/server.ts';
+export type { HoldfastPolicyProps } from './server/checks.ts';
+export { HoldfastServer, type HoldfastServerProps } from './server/server.ts';
 export type { HoldfastQueueProps, HoldfastSqsQueue } from './store/queues.ts';
 export {
   type HoldfastGrantProps,

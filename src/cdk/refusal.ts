@@ -7,6 +7,16 @@ export function refusal(scope: Construct, sentence: string, help: string): Holdf
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_CONFIGURATION', `${path}: ${sentence} ${help}`, { help });
 }
 
+/** Refuses properties of which one that is needed is left out. TypeScript refuses them too; a program in JavaScript has no types. */
+export function need<Props extends object>(
+  scope: Construct,
+  props: Props,
+  needed: readonly (keyof Props & string)[],
+): void {
+  const missing = needed.find((name) => props[name] === undefined || props[name] === '');
+  if (missing !== undefined) throw refusal(scope, `${missing} is missing.`, `Give ${missing}.`);
+}
+
 /**
  * Returns the value if it is one of the allowed words. Properties are strings and not unions, so that the constructs can be
  * used from every language of the CDK.

@@ -131,6 +131,22 @@ test('the IAM policies together allow exactly the AWS commands that the sources 
   expect(sorted(all)).toEqual(sorted([...names, ...parts]));
 });
 
+test('a command outside of the files in which aws init creates is allowed to some process other than aws init', () => {
+  const files = globSync('src/**/*.ts', { cwd: root }).filter((file) => !file.endsWith('/create.ts'));
+  const sent = files.flatMap((file) =>
+    [...readFileSync(root + file, 'utf8').matchAll(/\bnew (\w+)Command\(/g)].map(([, name = '']) => name),
+  );
+  expect(sent).toContain('Query');
+  const names = sent
+    .filter((name) => name !== 'TransactWriteItems')
+    .map((name) => name.replace(/^TransactGetItems$/, 'GetItem').replace(/Batch$/, ''));
+  const { init: _init, register: _register, ...others } = permissions;
+  const all = Object.values(others).flatMap(({ table, queues, deadQueues }: Permissions) => [
+    ...[...table, ...queues, ...deadQueues],
+  ]);
+  expect(sorted(names).filter((name) => !all.includes(name))).toEqual([]);
+});
+
 test('aws init sends exactly the requests in its row of the table in docs/aws.md', async () => {
   const [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
   const dynamo = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });

@@ -1,11 +1,13 @@
 /** Shows that properties of constructs that make no sense, or none together, are refused at synthesis with a sentence. */
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as iam from 'aws-cdk-lib/aws-iam';
 import { HostedZone } from 'aws-cdk-lib/aws-route53';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { expect, it } from 'vitest';
 import {
   HoldfastCanary,
+  type HoldfastCanaryProps,
   HoldfastDeployment,
   HoldfastNetwork,
   HoldfastServer,
@@ -44,6 +46,11 @@ function worker(props: Partial<HoldfastWorkerProps>, made = parts()): HoldfastWo
   return new HoldfastWorker(stack, 'worker', { image, module: 'worker.js', queues: ['mail'], ...props });
 }
 
+/** Returns properties in which one is undefined, as a program in JavaScript may give them. */
+function without(name: string): object {
+  return { [name]: undefined };
+}
+
 const refused: readonly (readonly [name: string, run: () => unknown, sentence: RegExp])[] = [
   ['one zone', () => new HoldfastNetwork(new Stack(), 'network', { zones: 1 }), /two availability zones/],
   ['a store without queues', () => store({ queues: [] }), /no queue/],
@@ -76,6 +83,51 @@ const refused: readonly (readonly [name: string, run: () => unknown, sentence: R
     'an internet-facing front without public subnets',
     () => server({ internetFacing: true }),
     /publicSubnets/,
+  ],
+  ['a server without a network', () => server(without('network')), /server: network is missing/],
+  ['a server without a store', () => server(without('store')), /store is missing/],
+  ['a server without an image', () => server(without('image')), /image is missing/],
+  ['a server without a hostname', () => server(without('hostname')), /hostname is missing/],
+  ['a server with an empty hostname', () => server({ hostname: '' }), /hostname is missing/],
+  ['a server without a certificate', () => server(without('certificate')), /certificate is missing/],
+  ['a hostname with a scheme', () => server({ hostname: 'https://jobs.internal' }), /no scheme and no port/],
+  ['a hostname with a port', () => server({ hostname: 'jobs.internal:7433' }), /no scheme and no port/],
+  ['a policy without content', () => server({ policy: {} }), /the policy is empty/],
+  ['a policy without rules', () => server({ policy: { text: '{"rule": []}' } }), /no JSON with rules/],
+  [
+    'an alarm of unserved tasks that always fires',
+    () => server({ rollbackUnserved: 0 }),
+    /rollbackUnserved is 0/,
+  ],
+  ['a worker without a module', () => worker({ module: '' }), /worker: module is missing/],
+  ['a worker without queues', () => worker(without('queues')), /queues is missing/],
+  [
+    'a worker that is added at any time',
+    () => {
+      const made = parts();
+      const { certificate } = made;
+      return worker({ server: server({}, made), certificate, oldestReady: Duration.seconds(0) }, made);
+    },
+    /oldestReady is 0 s/,
+  ],
+  [
+    'a canary without a certificate',
+    () => {
+      const made = parts();
+      const { stack, image } = made;
+      const props = { server: server({}, made), image } as unknown as HoldfastCanaryProps;
+      return new HoldfastCanary(stack, 'canary', props);
+    },
+    /canary: certificate is missing/,
+  ],
+  [
+    'a grant that is limited to no queue',
+    () => {
+      const { stack, store } = parts();
+      const role = new iam.Role(stack, 'role', { assumedBy: new iam.AccountRootPrincipal() });
+      return store.grantSubmit(role, { queues: [] });
+    },
+    /limited to no queue/,
   ],
   ['two policies', () => server({ policy: { text: '{}', file: 'policy.json' } }), /given twice/],
   ['a policy that is no JSON', () => server({ policy: { text: 'x' } }), /no JSON/],

@@ -17,7 +17,7 @@ it('with restoredTable the processes use that table and the queues as before, an
   const given = { listenerCertificateArn: exampleListener, trustBundleFile: join(dir, 'ca.crt') };
   const stage: StageSettings = {
     ...(stages.find(({ name }) => name === 'prod') as StageSettings),
-    restoredTable: 'holdfast-prod-2',
+    ...{ restoredTable: 'holdfast-prod-2', workerModule: 'worker.js' },
   };
   const app = new App({ outdir: join(dir, 'out') });
   const env = { region: 'eu-central-1' };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { buildApp } from '../../deploy/cdk/build-app.ts';
-import { exampleListener, exampleRepository } from '../../deploy/cdk/synth.ts';
+import { exampleListener, exampleRepository, exampleStages } from '../../deploy/cdk/synth.ts';
 import { initAuthority } from '../../src/certs/authority.ts';
 
 export interface Synthesized {
@@ -25,7 +25,7 @@ export async function synthesized(): Promise<Synthesized> {
     ...{ listenerCertificateArn: exampleListener, trustBundleFile: bundle },
     releaseRepository: exampleRepository,
   };
-  const app = buildApp(given, { outdir: join(dir, 'out') });
+  const app = buildApp(given, { outdir: join(dir, 'out') }, exampleStages);
   return {
     ...{ app, bundle },
     of: (name) => Template.fromStack(app.node.findChild(name) as Stack),

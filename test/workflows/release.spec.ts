@@ -96,6 +96,16 @@ it('production gets the image of staging after it, from the environments that th
   }
 });
 
+it('the CDK gets the region in which the workflow reads and writes the tag', () => {
+  const { env, steps = [] } = workflow('deploy-stage.yml').jobs.deploy as Job;
+  const region = steps.find(({ uses }) => uses?.startsWith('aws-actions/'))?.with?.['aws-region'];
+  expect(region).toContain('{{ vars.AWS_REGION }}');
+  expect(env?.CDK_CONTEXT).toContain(`--context region=${region}`);
+  const cdk = steps.map(({ run = '' }) => run).filter((run) => run.includes('$CDK '));
+  expect(cdk).toHaveLength(2);
+  for (const run of cdk) expect(run).toContain('$CDK_CONTEXT');
+});
+
 it('a stage is deployed in this order: push, diff, tag, deploy, smoke test', () => {
   const steps = workflow('deploy-stage.yml').jobs.deploy?.steps ?? [];
   const text = steps.map(({ run = '' }) => run).join('\n');

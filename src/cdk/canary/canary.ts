@@ -8,7 +8,7 @@ import { canaryCommand, clientEnvironment } from '../container/command-lines.ts'
 import type { HoldfastImageProps } from '../container/task.ts';
 import { type HoldfastCertificateProps, HoldfastTask, type HoldfastTaskProps } from '../container/task.ts';
 import { emfMetric } from '../metrics.ts';
-import { refusal } from '../refusal.ts';
+import { need, refusal } from '../refusal.ts';
 import type { HoldfastServer } from '../server/server.ts';
 
 /** Properties of `HoldfastCanary`. */
@@ -30,6 +30,7 @@ export class HoldfastCanary extends Construct {
 
   constructor(scope: Construct, id: string, props: HoldfastCanaryProps) {
     super(scope, id);
+    need(this, props, ['server', 'image', 'certificate']);
     const { server, queue = canaryQueue } = props;
     if (!server.store.queues.some(({ name }) => name === queue))
       throw refusal(

@@ -6,7 +6,6 @@ import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as route53 from 'aws-cdk-lib/aws-route53';
 import { LoadBalancerTarget } from 'aws-cdk-lib/aws-route53-targets';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
-import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { timing } from '../../core/limits.ts';
 import { permissions } from '../../engines/aws/policies.ts';
@@ -21,21 +20,13 @@ import {
 } from '../container/task.ts';
 import { emfMetric, type HoldfastQueueMetricProps } from '../metrics.ts';
 import type { HoldfastNetwork } from '../network/network.ts';
-import { oneOf, refusal } from '../refusal.ts';
+import { need, oneOf, refusal } from '../refusal.ts';
 import type { IHoldfastStore } from '../store/store.ts';
 import { albFront } from './alb-front.ts';
+import { checkHostname, checkPolicy, type HoldfastPolicyProps } from './checks.ts';
 import type { Front } from './front.ts';
 import { nlbFront } from './nlb-front.ts';
 import { callsStore } from './store-calls.ts';
-
-/** The policy of permissions. Give at most one; without any, every identity of the authority may do everything. */
-export interface HoldfastPolicyProps {
-  readonly secret?: secretsmanager.ISecret;
-  /** The policy itself, as JSON. */
-  readonly text?: string;
-  /** The path of a file in the image. */
-  readonly file?: string;
-}
 
 /** Properties of `HoldfastServer`. */
 export interface HoldfastServerProps extends HoldfastTaskProps {
@@ -108,6 +99,7 @@ export class HoldfastServer extends Construct implements ec2.IConnectable {
 
   constructor(scope: Construct, id: string, props: HoldfastServerProps) {
     super(scope, id);
+    need(this, props, ['network', 'store', 'image', 'hostname', 'certificate']);
     const front = oneOf(this, 'front', props.front ?? 'alb', ['alb', 'nlb']);
     const strategy = oneOf(this, 'deployment', props.deployment ?? 'rolling', [
       'rolling',
@@ -230,7 +222,7 @@ function checkProps(
   front: 'alb' | 'nlb',
   strategy: string,
 ): void {
-  const { desiredCount = 2, network, internetFacing, policy = {}, stepBakeTime, stepPercent } = props;
+  const { desiredCount = 2, network, internetFacing, stepBakeTime, stepPercent } = props;
   if (!Number.isInteger(desiredCount) || desiredCount < 1)
     throw refusal(
       scope,
@@ -244,6 +236,7 @@ function checkProps(
       'Set publicSubnets of the network.',
     );
   const { hostname, hostedZone } = props;
+  checkHostname(scope, hostname);
   const zone = hostedZone?.zoneName;
   if (zone !== undefined && !Token.isUnresolved(zone) && hostname !== zone && !hostname.endsWith(`.${zone}`))
     throw refusal(
@@ -251,15 +244,7 @@ function checkProps(
       `the zone '${zone}' cannot have a record of '${hostname}'.`,
       'Give the hosted zone in which the hostname is.',
     );
-  if ([policy.secret, policy.text, policy.file].filter((one) => one !== undefined).length > 1)
-    throw refusal(scope, 'the policy is given twice.', 'Give a secret, a text or a file.');
-  if (policy.text !== undefined) {
-    try {
-      JSON.parse(policy.text);
-    } catch {
-      throw refusal(scope, 'the text of the policy is no JSON.', 'Write {"rules": [ … ]}.');
-    }
-  }
+  checkPolicy(scope, props.policy);
   const ofAlb = [
     ['listenerCertificates', props.listenerCertificates],
     ['trustBundleFile', props.trustBundleFile],
@@ -321,6 +306,12 @@ function rollbackAlarms(scope: HoldfastServer, props: HoldfastServerProps): clou
       scope,
       `rollbackRefusedPercent is ${rollbackRefusedPercent}.`,
       'Write a number above 0, up to 100.',
+    );
+  if (!(rollbackUnserved > 0))
+    throw refusal(
+      scope,
+      `rollbackUnserved is ${rollbackUnserved}.`,
+      'Write a number above 0: an alarm that always fires would take every deployment back.',
     );
   const refused = new cloudwatch.MathExpression({
     expression: `IF(calls >= ${fewestCalls}, 100 * refused / calls, 0)`,

@@ -107,6 +107,8 @@ abstract class StoreBase extends Construct implements IHoldfastStore {
   }
 
   #grant(role: iam.IGrantable, names: readonly PermissionName[], { queues }: HoldfastGrantProps): void {
+    if (queues?.length === 0)
+      throw refusal(this, 'a grant is limited to no queue.', 'Leave queues out to grant every queue.');
     for (const name of queues ?? []) {
       if (!this.queues.some((queue) => queue.name === name))
         throw refusal(

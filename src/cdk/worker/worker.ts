@@ -12,7 +12,7 @@ import {
   type HoldfastTaskProps,
 } from '../container/task.ts';
 import type { HoldfastNetwork } from '../network/network.ts';
-import { refusal } from '../refusal.ts';
+import { need, refusal } from '../refusal.ts';
 import type { HoldfastServer } from '../server/server.ts';
 import { callsStore } from '../server/store-calls.ts';
 import type { IHoldfastStore } from '../store/store.ts';
@@ -68,6 +68,7 @@ export class HoldfastWorker extends Construct implements ec2.IConnectable {
 
   constructor(scope: Construct, id: string, props: HoldfastWorkerProps) {
     super(scope, id);
+    need(this, props, ['image', 'module', 'queues']);
     const { server, store, image, module, certificate, spot = false, minTasks = 1, maxTasks = 10 } = props;
     const { network, cluster } = placeOf(this, props);
     const drainSeconds = (props.drain ?? Duration.seconds(mostStopSeconds - endSeconds)).toSeconds();
@@ -163,6 +164,12 @@ function checkProps(scope: Construct, props: HoldfastWorkerProps, drainSeconds: 
     );
   if (!(backlogPerWorker > 0))
     throw refusal(scope, `backlogPerWorker is ${backlogPerWorker}.`, 'Write a number above 0.');
+  if (props.oldestReady !== undefined && props.oldestReady.toSeconds() < 1)
+    throw refusal(
+      scope,
+      'oldestReady is 0 s, so that workers would be added at any time.',
+      'Write a second or more.',
+    );
   if (drainSeconds < 1 || drainSeconds > mostStopSeconds - endSeconds) {
     const help = `Write 1 to ${mostStopSeconds - endSeconds} s: Fargate kills a container ${mostStopSeconds} s after SIGTERM.`;
     throw refusal(scope, `drain is ${drainSeconds} s.`, help);

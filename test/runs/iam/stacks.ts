@@ -5,7 +5,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { buildApp } from '../../../deploy/cdk/build-app.ts';
 import type { DataStack } from '../../../deploy/cdk/stacks.ts';
-import { exampleListener, exampleRepository } from '../../../deploy/cdk/synth.ts';
+import { exampleListener, exampleRepository, exampleStages } from '../../../deploy/cdk/synth.ts';
 import { HoldfastNetwork, HoldfastServer, HoldfastWorker } from '../../../src/cdk/index.ts';
 import { initAuthority } from '../../../src/certs/authority.ts';
 import { type CloudTemplate, standInApp } from '../../stand-ins/cdk-stacks.ts';
@@ -21,7 +21,7 @@ export async function synthesize(folder: string, region: string): Promise<Record
     ...{ listenerCertificateArn: exampleListener, trustBundleFile: `${folder}/ca.crt` },
     releaseRepository: exampleRepository,
   };
-  const app = buildApp(given, { outdir: `${folder}/out`, ...standInApp() });
+  const app = buildApp(given, { outdir: `${folder}/out`, ...standInApp() }, exampleStages);
   moreRoles(app, app.node.findChild('holdfast-prod-data') as DataStack, region);
   const { stacks } = app.synth();
   const templates = stackNames.map((name) => [
