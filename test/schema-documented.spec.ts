@@ -6,8 +6,7 @@ import { registryKey } from '../src/engines/aws/table/schema/keys.ts';
 import { tableSchema } from '../src/engines/aws/table/schema/schema-number.ts';
 import { schemaVersion } from '../src/engines/sqlite/file/schema.ts';
 
-const page = (name: string): string =>
-  readFileSync(new URL(`../docs/${name}.md`, import.meta.url), 'utf8');
+const page = (name: string): string => readFileSync(new URL(`../docs/${name}.md`, import.meta.url), 'utf8');
 const { schema, readsSchema, storeSchema } = imageLabels;
 
 it('docs/upgrading.md has the schema numbers that this build writes and reads', () => {

@@ -1,4 +1,9 @@
-import { deployableOf, deploymentsPath, rollbackParameter, servicesPath } from '../../../core/deployments/names.ts';
+import {
+  deployableOf,
+  deploymentsPath,
+  rollbackParameter,
+  servicesPath,
+} from '../../../core/deployments/names.ts';
 import type { Deployable, RollbackRecord } from '../port.ts';
 import type { Clients } from './clients.ts';
 import { calling } from './errors.ts';
