@@ -47,6 +47,22 @@ export class Server {
     await process.ready;
   }
 
+  /**
+   * Starts a server that is to refuse its store. Returns its error after it has ended, which is no end by itself, or undefined
+   * if it serves.
+   */
+  async refusal(): Promise<string | undefined> {
+    const starting = this.start();
+    this.#expected = true;
+    const refused = await starting.then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    if (refused === undefined) this.#expected = false;
+    else await this.#process?.ended;
+    return refused;
+  }
+
   /** Stops the server by SIGTERM. */
   async stop(): Promise<Stop> {
     this.#expected = true;

@@ -34,6 +34,11 @@ export class ServerPlace {
     return this.#current.start();
   }
 
+  /** Starts a server of this version that is to refuse its store. Returns its error, or undefined if it serves. */
+  refusal(): Promise<string | undefined> {
+    return this.#current.refusal();
+  }
+
   /** Stops the server by SIGTERM. */
   stop(): Promise<Stop> {
     return this.#current.stop();

@@ -178,13 +178,10 @@ class RollingRun {
     if (file === undefined || server === undefined) return;
     await server.stop();
     server.version = 'old';
-    const refusal = await server.start().then(
-      () => undefined,
-      (error: Error) => error.message,
-    );
-    if (!refusal?.includes('SCHEMA_NEWER'))
-      this.#problem(`the old version opened a file of a newer schema: ${refusal}`);
-    this.#print(`the old version refuses the file: ${refusal}`);
+    const refusal = await server.refusal();
+    if (refusal?.includes('SCHEMA_NEWER')) this.#print(`the old version refuses the file: ${refusal}`);
+    else this.#problem(`the old version does not refuse a file of a newer schema: ${refusal}`);
+    if (refusal === undefined) await server.stop();
     server.version = 'new';
     await server.start();
   }
