@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 
 export interface Step {
+  readonly id?: string;
+  readonly name?: string;
   readonly uses?: string;
   readonly run?: string;
   readonly with?: Readonly<Record<string, unknown>>;

@@ -149,18 +149,23 @@ interface MovingFlags {
   readonly timeout: number;
   readonly prometheus?: string | undefined;
   readonly stage?: string | undefined;
+  readonly region?: string | undefined;
+  readonly acceptUnknownSchema?: true | undefined;
 }
 
 function movingOf(
-  { dryRun, timeout, prometheus, stage }: MovingFlags,
+  { dryRun, timeout, prometheus, stage, region, acceptUnknownSchema }: MovingFlags,
   globals: Globals,
   command: string,
   to?: string,
 ): Omit<MoveOptions, 'deployments' | 'signal'> {
-  const again = [command, to && `--to ${to}`, stage && `--stage ${stage}`].filter(Boolean).join(' ');
+  // The environment may name another stage or region by the time that a printed command is run.
+  const where = [stage && ` --stage ${stage}`, region && ` --region ${region}`].filter(Boolean).join('');
+  const named = to === undefined ? '' : ` --to ${to}`;
+  const again = `${command}${named}${where}${acceptUnknownSchema === true ? ' --accept-unknown-schema' : ''}`;
   const { output } = globals();
   return {
-    ...{ clock: systemClock(), timeoutMs: timeout, pollMs, dryRun: dryRun === true, again },
+    ...{ clock: systemClock(), timeoutMs: timeout, pollMs, dryRun: dryRun === true, again, where },
     prometheus: prometheusOf(process.env, prometheus),
     note: (line) => output.note(line),
   };

@@ -17,6 +17,8 @@ export interface MoveOptions {
   readonly note: (line: string) => void;
   /** The command that goes on after an interruption. */
   readonly again: string;
+  /** The options of this run that name the stage and the region, for the commands that it prints; each after a space. */
+  readonly where: string;
 }
 
 /** The result of a rollback, or of the way forward after it. */
@@ -40,7 +42,7 @@ export interface Moved {
 /** Rolls a service back, or forward: prints what differs, goes there, and looks how it runs. */
 export async function move(prepared: Prepared, options: MoveOptions): Promise<Moved> {
   const { service, goal, now, why, differences, fit } = prepared;
-  const { deployments, note, dryRun, prometheus } = options;
+  const { deployments, note, dryRun, prometheus, where } = options;
   note(`${service.name} of ${service.stage}: '${now ?? '–'}' → '${goal.to}' (${why})`);
   for (const { setting, before, after } of differences) note(`  ${setting}: ${before} → ${after}`);
   note(`  ${fit.sentence}`);
@@ -49,8 +51,8 @@ export async function move(prepared: Prepared, options: MoveOptions): Promise<Mo
     ...{ stage: service.stage, service: service.name, from: now, to: goal.to, dryRun, differences },
     tagParameter: service.tagParameter,
     next: isForward
-      ? `holdfast deploy rollback ${service.name} --to ${goal.record?.to}`
-      : goal.record && `holdfast deploy forward ${service.name}`,
+      ? `holdfast deploy rollback ${service.name} --to ${goal.record?.to}${where}`
+      : goal.record && `holdfast deploy forward ${service.name}${where}`,
   };
   if (dryRun) return { ...common, parameter: await deployments.tag(service), checks: [], others: [] };
   await reach(service, goal, options);

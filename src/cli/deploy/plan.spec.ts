@@ -10,7 +10,7 @@ function revision(tag: string): Revision {
   const number = tags.indexOf(tag) + 1;
   return {
     ...{ arn: `family:${number}`, family: 'family', revision: number, isActive: true, tag },
-    ...{ table: undefined, settings: {} },
+    ...{ repository: undefined, table: undefined, tableFault: undefined, settings: {} },
   };
 }
 

@@ -28,8 +28,12 @@ export interface Revision {
   readonly isActive: boolean;
   /** The tag of Holdfast's image; undefined if the image is named by its digest or is of another repository. */
   readonly tag: string | undefined;
+  /** The name of the repository of Holdfast's image in ECR; undefined if the image is not of ECR. */
+  readonly repository: string | undefined;
   /** The DynamoDB table that the process opens; undefined for one that calls a server alone. */
   readonly table: string | undefined;
+  /** Why the definition does not show whether the process opens a table, and which; undefined if it does. */
+  readonly tableFault: string | undefined;
   /** The settings that the process is started with, by their names, for a comparison. Values of variables are left out. */
   readonly settings: Readonly<Record<string, string>>;
 }

@@ -5,7 +5,7 @@ import type { Goal, Seen } from './plan.ts';
 import type { Deployable, Deployments, Image, Revision, RollbackRecord } from './port.ts';
 import { neverDeployed, see } from './reach.ts';
 import { type FoundSchema, type SchemaFit, schemaFit } from './schema-fit.ts';
-import { type Choice, chooseTarget, isOpen, revisionOf } from './target.ts';
+import { type Choice, chooseTarget, isOpen, isWayOpen, revisionOf } from './target.ts';
 
 /** A rollout that is checked and ready to begin. */
 export interface Prepared {
@@ -51,10 +51,12 @@ export async function prepareForward(
   return checked({ service, goal, why: 'it was rolled back from it', seen, revisions }, options);
 }
 
-/** True if a service was rolled back and not deployed since, or if its way forward was begun. */
+/** True if a service was rolled back, or if its way forward was begun, and it was not deployed since. */
 export function isGoneBack({ state, parameter, record }: Seen): boolean {
   if (record === undefined) return false;
-  return record.direction === 'forward' || isOpen(record, state, parameter);
+  return record.direction === 'forward'
+    ? isWayOpen(record, state, parameter)
+    : isOpen(record, state, parameter);
 }
 
 interface Candidate {
@@ -74,7 +76,7 @@ async function checked(
   if (image === undefined) throw noImage(service, goal.to, deployments.region);
   const target = primary.tag === goal.to ? primary : revisionOf(revisions, goal.to);
   if (target === undefined) throw neverDeployed(service, goal.to);
-  const fit = await fitOf(deployments, image, target);
+  const fit = await fitOf(deployments, service, image, target);
   if (fit.verdict === 'refused') throw misfit(fit, goal.to);
   if (fit.verdict === 'unknown' && !acceptUnknownSchema) throw unknownFit(fit);
   const current = primary.tag === undefined ? undefined : await deployments.image(service, primary.tag);
@@ -82,8 +84,21 @@ async function checked(
   return { service, goal, now: primary.tag, why, differences, fit };
 }
 
-async function fitOf(deployments: Deployments, image: Image, { table }: Revision): Promise<SchemaFit> {
+async function fitOf(
+  deployments: Deployments,
+  { repository }: Deployable,
+  image: Image,
+  { arn, table, tableFault, repository: imageRepository }: Revision,
+): Promise<SchemaFit> {
+  const unknown = (sentence: string): SchemaFit => ({ verdict: 'unknown', sentence });
+  if (tableFault !== undefined)
+    return unknown(`It is not known which table the task definition ${arn} opens: ${tableFault}.`);
   if (table === undefined) return schemaFit(image, undefined);
+  // The labels that were read are those of the tag in the repository that the stack names.
+  if (imageRepository !== repository)
+    return unknown(
+      `The task definition ${arn} runs an image of ${imageRepository ?? 'another registry'} and not of ${repository}.`,
+    );
   const schema = await deployments.tableSchema(table).then(
     (number): FoundSchema => ({ number }),
     (thrown: unknown): FoundSchema => ({ fault: messageOf(thrown) }),

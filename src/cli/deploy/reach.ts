@@ -18,6 +18,8 @@ export interface ReachOptions {
   readonly note: (line: string) => void;
   /** The command that goes on after an interruption. */
   readonly again: string;
+  /** The options of this run that name the stage and the region, for the commands that it prints; each after a space. */
+  readonly where: string;
 }
 
 /** The longest series of failed looks at ECS before the run ends. */
@@ -30,7 +32,7 @@ const failedLooks = 5;
  * @throws HoldfastError ROLLOUT_FAILED if ECS does not get there, TIMED_OUT after the timeout, ABANDONED if interrupted.
  */
 export async function reach(service: Deployable, goal: Goal, options: ReachOptions): Promise<Seen> {
-  const { deployments, clock, timeoutMs, pollMs, signal, note, again } = options;
+  const { deployments, clock, timeoutMs, pollMs, signal, note, again, where } = options;
   const untilMs = clock.monotonic() + timeoutMs;
   let done = nothingDone;
   let shown = '';
@@ -53,7 +55,7 @@ export async function reach(service: Deployable, goal: Goal, options: ReachOptio
     if (line !== shown && step.do !== 'fail') note(line);
     shown = line;
     if (step.do === 'end') return seen;
-    if (step.do === 'fail') throw rolloutFailed(step.sentence, service);
+    if (step.do === 'fail') throw rolloutFailed(step.sentence, service, where);
     if (step.do !== 'wait') {
       done = await take(step, { service, goal, deployments, seen, done });
       continue;
@@ -153,9 +155,9 @@ function interrupted(again: string): HoldfastError {
   });
 }
 
-function rolloutFailed(sentence: string, { name }: Deployable): HoldfastError {
+function rolloutFailed(sentence: string, { name }: Deployable, where: string): HoldfastError {
   return new HoldfastError('ABORTED', 'ROLLOUT_FAILED', `${name}: ${sentence}`, {
-    help: `See \`holdfast deploy status ${name}\`. If the service is to stay as it is, \`holdfast deploy forward ${name}\` sets the parameter back; another tag is named by \`holdfast deploy rollback ${name} --to <tag>\`.`,
+    help: `See \`holdfast deploy status ${name}${where}\`. If the service is to stay as it is, \`holdfast deploy forward ${name}${where}\` sets the parameter back; another tag is named by \`holdfast deploy rollback ${name} --to <tag>${where}\`.`,
   });
 }
 

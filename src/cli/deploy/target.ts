@@ -51,6 +51,19 @@ export function isOpen(
   return record.direction === 'back' && (record.to === primary.tag || record.to === parameter);
 }
 
+/**
+ * True if a way forward was begun, and both the service and the parameter have one of its two tags. Otherwise a release has
+ * deployed another tag since, and the record would lead from that one to an older tag.
+ */
+export function isWayOpen(
+  { from, to, direction }: RollbackRecord,
+  { primary }: ServiceState,
+  parameter: string | undefined,
+): boolean {
+  const isOfIt = (tag: string | undefined): boolean => tag === from || tag === to;
+  return direction === 'forward' && isOfIt(primary.tag) && isOfIt(parameter);
+}
+
 /** Returns the tags whose every known rollout ECS has taken back: they are no tags to go back to. */
 export function failedTags(rollouts: readonly Rollout[]): ReadonlySet<string> {
   const tagsWith = (wanted: (status: string) => boolean): string[] =>
@@ -64,7 +77,7 @@ export function failedTags(rollouts: readonly Rollout[]): ReadonlySet<string> {
 /**
  * Chooses the tag of a rollback. Without a named tag, it is the source of the rollout under way; of a rollback that was
  * interrupted, its tag; of a rollout that ECS has taken back, the tag that runs, so that the parameter follows; otherwise
- * the tag of the newest earlier revision that did not fail.
+ * the tag of the newest earlier revision that did not fail and that no rollback has left.
  */
 export function chooseTarget(situation: Situation, named: string | undefined): Choice {
   return named === undefined ? chooseSource(situation) : chooseNamed(situation, named);
@@ -98,6 +111,15 @@ function takenBack({ rollouts: [newest] }: ServiceState): Rollout | undefined {
   return newest?.status === 'ROLLBACK_SUCCESSFUL' ? newest : undefined;
 }
 
+/** Returns the tag that an earlier rollback has left, unless the tag that runs has replaced it: then it was deployed again. */
+function leftBefore({ state, record }: Situation): string | undefined {
+  if (record?.direction !== 'back') return undefined;
+  const last = state.rollouts.find(
+    ({ status, target }) => status === 'SUCCESSFUL' && target?.tag === state.primary.tag,
+  );
+  return last?.source?.tag === record.from ? undefined : record.from;
+}
+
 function chooseSource(situation: Situation): Choice {
   const { state, revisions, record, parameter } = situation;
   const running = state.primary.tag;
@@ -120,10 +142,9 @@ function chooseSource(situation: Situation): Choice {
     const sentence = 'Its image has no tag of the repository, so that there is no tag before it.';
     return { refused: 'untagged', sentence };
   }
-  const failed = failedTags(state.rollouts);
+  const unwanted = new Set([running, ...failedTags(state.rollouts), leftBefore(situation)]);
   const found = revisions.find(
-    ({ revision, tag }) =>
-      revision < state.primary.revision && tag !== undefined && tag !== running && !failed.has(tag),
+    ({ revision, tag }) => revision < state.primary.revision && tag !== undefined && !unwanted.has(tag),
   );
   if (found?.tag === undefined)
     return { refused: 'none', sentence: `No revision before '${running}' has another tag.` };

@@ -1,3 +1,4 @@
+import { textOf as textOfValue } from '../../core/untrusted.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { usage } from '../exit-codes.ts';
 
@@ -15,9 +16,9 @@ export type AskAgent = (request: ProtectionRequest, answerMs: number) => Promise
 interface AgentAnswer {
   readonly protection?: { readonly ProtectionEnabled?: boolean };
   /** ECS has refused the request, for example DEPLOYMENT_BLOCKED while a deployment waits for protected tasks. */
-  readonly failure?: { readonly Reason?: string; readonly Detail?: string };
+  readonly failure?: { readonly Reason?: string; readonly Detail?: string } | null;
   /** The agent could not make the call, for example AccessDeniedException. */
-  readonly error?: { readonly Code?: string; readonly Message?: string };
+  readonly error?: { readonly Code?: string; readonly Message?: string } | null;
 }
 
 /**
@@ -45,7 +46,8 @@ export function agentAt(url: string, clock: Pick<Clock, 'after'>): AskAgent {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(request),
       });
-      const text = await response.text();
+      const text = await textOf(response);
+      if (text === undefined) throw new Error(`was answered with more than ${mostAnswerBytes / 1_024} KiB`);
       const problem = problemIn(text, response.status, request.ProtectionEnabled);
       if (problem !== undefined) throw new Error(problem);
     } catch (thrown) {
@@ -58,6 +60,22 @@ export function agentAt(url: string, clock: Pick<Clock, 'after'>): AskAgent {
   };
 }
 
+/** The most bytes of an answer, which has a few hundred: the agent answers in place of ECS, and a worker has its own memory to keep. */
+const mostAnswerBytes = 65_536;
+
+/** Returns the text of an answer, or undefined if it is too long: the rest of it is not received. */
+async function textOf({ body }: Response): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  // Leaving the loop cancels the body.
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > mostAnswerBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
 /** Returns what an answer says against the request; undefined if the agent has done it. */
 function problemIn(text: string, status: number, wanted: boolean): string | undefined {
   let answer: AgentAnswer | null = null;
@@ -67,14 +85,15 @@ function problemIn(text: string, status: number, wanted: boolean): string | unde
     return `was answered with status ${status} and a text that is no JSON`;
   }
   const { protection, failure, error } = answer ?? {};
-  if (failure !== undefined) return `was refused: ${sentence(failure.Reason, failure.Detail)}`;
-  if (error !== undefined) return `failed: ${sentence(error.Code, error.Message)}`;
+  if (failure != null) return `was refused: ${sentence(failure.Reason, failure.Detail)}`;
+  if (error != null) return `failed: ${sentence(error.Code, error.Message)}`;
   if (protection?.ProtectionEnabled === wanted) return undefined;
   return `was answered with status ${status} and without the wanted protection`;
 }
 
-function sentence(name = 'no reason', detail = ''): string {
-  return detail === '' ? name : `${name} (${detail.slice(0, 200)})`;
+function sentence(name: unknown = 'no reason', detail: unknown = ''): string {
+  const short = (value: unknown): string => textOfValue(value, 200);
+  return detail === '' ? short(name) : `${short(name)} (${short(detail)})`;
 }
 
 /** Returns the code of a failed `fetch`, which is in the cause of its TypeError. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../ports/log.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
@@ -118,6 +119,17 @@ it('an agent that fails is called again every 10 s and logged once a minute, and
   expect(await ended).toBe('result');
 });
 
+/** Answers with spaces for as long as they are read. */
+function flood(response: ServerResponse): void {
+  Readable.from(
+    (function* () {
+      for (let i = 0; i < 1_024; i++) yield Buffer.alloc(65_536, ' ');
+    })(),
+  )
+    .on('error', () => {})
+    .pipe(response);
+}
+
 it('each way in which an agent fails is logged with a sentence', async () => {
   const refused = '{"failure":{"Arn":"a","Reason":"DEPLOYMENT_BLOCKED","Detail":""}}';
   const cases: readonly (readonly [(response: ServerResponse) => void, RegExp])[] = [
@@ -127,6 +139,20 @@ it('each way in which an agent fails is logged with a sentence', async () => {
     [(response) => void response.end(takenBack), /status 200 and without the wanted protection$/],
     [(response) => void response.writeHead(302, { location: '/' }).end(), /failed \(/],
     [(response) => void response.destroy(), /failed \(UND_ERR_SOCKET\)$/],
+    [
+      (response) => void response.end('{"failure":{"Reason":{"a":1},"Detail":7}}'),
+      /was refused: \{"a":1\} \(7\)$/,
+    ],
+    [
+      (response) => void response.end(JSON.stringify({ error: { Code: 'x'.repeat(10_000) } })),
+      /failed: x{100,200}$/,
+    ],
+    [
+      (response) => void response.end('{"error":null,"failure":null}'),
+      /status 200 and without the wanted protection$/,
+    ],
+    // A stream without an end would fill the memory of the worker before the time is over.
+    [flood, /was answered with more than 64 KiB$/],
     [() => {}, /was not answered within 5 s$/],
   ];
   for (const [answer, sentence] of cases) {

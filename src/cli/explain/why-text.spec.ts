@@ -15,6 +15,7 @@ it('the command that shows the earlier events of a task has the tenant that the 
       faults: [],
       taskId: '1-abc',
       traceId: undefined,
+      isTraceKept: undefined,
       spans: [],
       lines: [],
     },

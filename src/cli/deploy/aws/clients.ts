@@ -36,6 +36,17 @@ export async function loadClient<T>(load: () => Promise<T>, packages: readonly s
 const packages = ['@aws-sdk/client-ecs', '@aws-sdk/client-ecr', '@aws-sdk/client-ssm'];
 
 /**
+ * The limits of each request. Without them the SDK waits for ever for a service that takes a connection and does not answer, and
+ * neither --timeout nor Ctrl-C would end that wait.
+ */
+export const requestHandler = {
+  connectionTimeout: 5_000,
+  requestTimeout: 20_000,
+  socketTimeout: 20_000,
+  throwOnRequestTimeout: true,
+} as const;
+
+/**
  * Opens the clients of ECS, ECR and SSM. The SDK finds credentials, and endpoints other than AWS's own in
  * AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECS and so on.
  */
@@ -49,7 +60,7 @@ export async function openClients(named: string | undefined): Promise<Clients> {
       ]),
     packages,
   );
-  const config = named === undefined ? {} : { region: named };
+  const config = { requestHandler, ...(named !== undefined && { region: named }) };
   const ecs = new ecsModule.ECSClient(config);
   const region = await ecs.config.region().catch((cause: unknown) => {
     const message = named === undefined ? 'No AWS region is known here.' : `'${named}' is no AWS region.`;

@@ -1,7 +1,7 @@
 import { loadAws } from '../../../node/open/aws.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Deployments } from '../port.ts';
-import { loadClient, openClients } from './clients.ts';
+import { loadClient, openClients, requestHandler } from './clients.ts';
 import { calling } from './errors.ts';
 import { Images } from './images.ts';
 import { Parameters } from './parameters.ts';
@@ -55,7 +55,7 @@ async function firingAlarms(prefix: string, region: string): Promise<readonly st
     () => import('@aws-sdk/client-cloudwatch'),
     ['@aws-sdk/client-cloudwatch'],
   );
-  const client = new cloudwatchModule.CloudWatchClient({ region });
+  const client = new cloudwatchModule.CloudWatchClient({ region, requestHandler });
   try {
     const names: string[] = [];
     let NextToken: string | undefined;

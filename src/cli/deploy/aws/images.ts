@@ -13,6 +13,8 @@ const mediaTypes = [
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
+/** The most lists of images below each other that are read: builds make one. */
+const mostLists = 3;
 const configBounds = { answerMs: 10_000, answerBytes: 4 * 1_048_576 } as const;
 
 interface Manifest {
@@ -66,7 +68,7 @@ export class Images {
       }
     });
     if (image === undefined) return undefined;
-    const manifest = JSON.parse(image.imageManifest ?? '{}') as Manifest;
+    const manifest = objectOf<Manifest>(image.imageManifest ?? '{}', 'The manifest of the image');
     return { digest: image.imageId?.imageDigest ?? '', manifest };
   }
 
@@ -74,9 +76,15 @@ export class Images {
    * Returns the labels of an image: those of its configuration, and the annotations of its manifest, which builds may use in
    * their place. Of a list of images it reads the one for arm64, on which the tasks run, else the first.
    */
-  async #labels(repository: string, manifest: Manifest): Promise<Record<string, string>> {
-    const { manifests, annotations = {} } = manifest;
+  async #labels(
+    repository: string,
+    manifest: Manifest,
+    listsAbove = 0,
+  ): Promise<Readonly<Record<string, string>>> {
+    const { manifests } = manifest;
+    const annotations = textsIn(manifest.annotations);
     if (manifests !== undefined) {
+      if (listsAbove >= mostLists) throw unreadable('The list of images lists too many lists');
       // Builds add lists of attestations, whose architecture is unknown.
       const platforms = manifests.filter(
         ({ platform }) => platform !== undefined && platform.architecture !== 'unknown',
@@ -86,7 +94,7 @@ export class Images {
       const below = await this.#manifest(repository, { imageDigest: chosen?.digest ?? '' });
       return {
         ...annotations,
-        ...(below === undefined ? {} : await this.#labels(repository, below.manifest)),
+        ...(below === undefined ? {} : await this.#labels(repository, below.manifest, listsAbove + 1)),
       };
     }
     const digest = manifest.config?.digest;
@@ -94,7 +102,7 @@ export class Images {
   }
 
   /** Downloads the configuration of an image, a JSON of some KB, and returns the labels in it. */
-  async #configured(repositoryName: string, layerDigest: string): Promise<Record<string, string>> {
+  async #configured(repositoryName: string, layerDigest: string): Promise<Readonly<Record<string, string>>> {
     const { ecr, ecrModule, region } = this.#clients;
     const { downloadUrl = '' } = await calling('ECR', region, () =>
       ecr.send(new ecrModule.GetDownloadUrlForLayerCommand({ repositoryName, layerDigest })),
@@ -108,9 +116,30 @@ export class Images {
       throw unreadable(`${url.host} ${messageOf(cause)}`, cause);
     });
     if (status !== 200) throw unreadable(`${url.host} answered with status ${status}`);
-    const { config } = JSON.parse(text) as { config?: { Labels?: Record<string, string> | null } };
-    return config?.Labels ?? {};
+    const { config } = objectOf<{ config?: { Labels?: unknown } | null }>(
+      text,
+      'The configuration of the image',
+    );
+    return textsIn(config?.Labels);
   }
+}
+
+/** Parses a JSON object that a registry has sent. */
+function objectOf<T extends object>(text: string, name: string): T {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return value as T;
+  } catch (cause) {
+    throw unreadable(`${name} is no JSON`, cause);
+  }
+  throw unreadable(`${name} is no object`);
+}
+
+/** Returns the fields of a value that are texts, since a registry keeps whatever a build has sent. */
+function textsIn(value: unknown): Record<string, string> {
+  if (typeof value !== 'object' || value === null) return {};
+  const fields: [string, unknown][] = Object.entries(value);
+  return Object.fromEntries(fields.filter((one): one is [string, string] => typeof one[1] === 'string'));
 }
 
 function unreadable(sentence: string, cause?: unknown): HoldfastError {

@@ -120,21 +120,47 @@ function revisionIn(definition: TaskDefinition): Revision {
     revision: revision ?? numberOf(taskDefinitionArn),
     isActive: status !== 'INACTIVE' && status !== 'DELETE_IN_PROGRESS',
     tag: tagIn(main?.image ?? ''),
-    table: tableOf(main),
+    repository: repositoryIn(main?.image ?? ''),
+    ...tableOf(main),
     settings: settingsOf(definition, main),
   };
 }
 
-/** Returns the table that a process opens, by its options or its environment. */
-function tableOf(container: ContainerDefinition | undefined): string | undefined {
-  const words = container?.command ?? [];
-  const environment = container?.environment ?? [];
+/** Returns the name of the repository in ECR that an image is of. */
+function repositoryIn(image: string): string | undefined {
+  return /^\d{12}\.dkr[.-]ecr(?:-fips)?\.[^/]+\/([^:@]+)/.exec(image)?.[1];
+}
+
+/** The variables of the environment that choose a table. */
+const engineVariable = 'HOLDFAST_ENGINE';
+const tableVariable = 'HOLDFAST_AWS_TABLE';
+
+/** Returns the table that a process opens, by its options or its environment, or why that is not known. */
+function tableOf(container: ContainerDefinition | undefined): Pick<Revision, 'table' | 'tableFault'> {
+  const { command = [], entryPoint = [], environment = [], secrets = [] } = container ?? {};
+  const { environmentFiles = [] } = container ?? {};
+  const unknown = (tableFault: string) => ({ table: undefined, tableFault });
   const option = (name: string, variable: string): string | undefined => {
-    const at = words.indexOf(`--${name}`);
-    const joined = words.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
-    return at >= 0 ? words[at + 1] : (joined ?? environment.find((one) => one.name === variable)?.value);
+    const at = command.lastIndexOf(`--${name}`);
+    const joined = command.findLast((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
+    return at >= 0
+      ? command[at + 1]
+      : (joined ?? (environment.find((one) => one.name === variable)?.value || undefined));
   };
-  return option('engine', 'HOLDFAST_ENGINE') === 'aws' ? option('table', 'HOLDFAST_AWS_TABLE') : undefined;
+  const engine = option('engine', engineVariable);
+  const table = option('table', tableVariable);
+  if (engine === 'aws' && table !== undefined) return { table, tableFault: undefined };
+  if (engine !== undefined && engine !== 'aws') return { table: undefined, tableFault: undefined };
+  const hidden = secrets.find(({ name }) => name === engineVariable || name === tableVariable)?.name;
+  if (hidden !== undefined) return unknown(`its variable ${hidden} is a secret`);
+  if (environmentFiles.length > 0) return unknown('its environment is in files');
+  if (engine === 'aws') return unknown('it names no table');
+  if (entryPoint.length > 0 && entryPoint.join(' ') !== 'holdfast')
+    return unknown(`it starts '${entryPoint.join(' ')}'`);
+  // A command of the image itself may open a table, but not that of a client, which has the address of its server.
+  if (command.length === 0 && !environment.some(({ name }) => name === 'HOLDFAST_URL'))
+    return unknown('it leaves the command to the image');
+  return { table: undefined, tableFault: undefined };
 }
 
 /** Returns the settings that are compared. Variables and secrets are named without their values. */

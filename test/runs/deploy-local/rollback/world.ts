@@ -146,7 +146,8 @@ export function movesOn(
 ): Pick<World, 'rollback' | 'forward' | 'status'> {
   const found = async (): Promise<Deployable> => (await servicesOf(deployments, stage, 'api'))[0];
   const optionsOf = ({ port = deployments, timeoutMs = 20_000, dryRun = false, signal }: MoveFlags) => ({
-    ...{ deployments: port, clock, timeoutMs, pollMs: 5, dryRun, again: 'holdfast deploy rollback api' },
+    ...{ deployments: port, clock, timeoutMs, pollMs: 5, dryRun },
+    ...{ again: 'holdfast deploy rollback api', where: '' },
     ...{ signal: signal ?? new AbortController().signal, prometheus: undefined },
     note: (line: string) => void lines.push(line),
   });

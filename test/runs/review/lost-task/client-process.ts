@@ -31,5 +31,5 @@ await submit('failing', () => client.submit(charge, { order: 1 }));
 await submit('unserved', () => client.submit(exportOrder, { order: 2 }));
 await submit('behind', () => client.submit(book, { account: '7', cents: 250 }));
 await client.close();
-await exporting.stop(5_000);
+await exporting?.stop(5_000);
 console.log(JSON.stringify(submitted));
