@@ -2,6 +2,7 @@
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { statusActions } from '../../src/core/deployments/actions.ts';
 import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
 import { tableDefinition } from '../../src/engines/aws/table/schema/definition.ts';
 import { type Synthesized, synthesized } from './synthesized.ts';
@@ -108,7 +109,7 @@ it('no role has a wildcard action, and a wildcard resource only where AWS has no
   const loose = statements(prod).filter(({ Resource }) => Resource === '*');
   expect(new Set(loose.flatMap(({ Action }) => [Action].flat()))).toEqual(
     // Amazon's service authorization reference names no resource for these.
-    new Set(['ecr:GetAuthorizationToken', 'ecs:DescribeTaskDefinition', 'ecs:ListTaskDefinitions']),
+    new Set(['ecr:GetAuthorizationToken', ...statusActions.taskDefinitions]),
   );
   expect(
     statements(prod)
