@@ -15,7 +15,8 @@ const ofStatus = sorted(Object.values(statusActions).flat());
 const all = sorted([...ofStatus, ...Object.values(moveActions).flat()]);
 
 it('the list of actions has each call of AWS in the sources of holdfast deploy, and no other', () => {
-  const sources = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'));
+  const files = readdirSync(folder).filter((file) => !file.endsWith('.spec.ts'));
+  const sources = files.map((file) => readFileSync(new URL(file, folder), 'utf8'));
   const called = sources.flatMap((source) =>
     [...source.matchAll(/new (ecs|ecr|ssm|cloudwatch)Module\.(\w+)Command\(/g)].map(
       ([, service, operation]) => `${service}:${operation}`,

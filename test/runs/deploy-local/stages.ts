@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { App } from 'aws-cdk-lib';
 import { AppStack, DataStack } from '../../../deploy/cdk/stacks.ts';
-import { stages } from '../../../deploy/cdk/stages.ts';
-import { exampleListener } from '../../../deploy/cdk/synth.ts';
+import { exampleListener, exampleStages } from '../../../deploy/cdk/synth.ts';
 import { initAuthority } from '../../../src/certs/authority.ts';
 import { deployableParameter } from '../../../src/core/deployments/names.ts';
 import {
@@ -26,7 +25,7 @@ export interface StageTemplates {
   readonly app: CloudTemplate;
 }
 
-/** Synthesizes the stages of `deploy/cdk/stages.ts`, each with one more queue, as an operator adds it to that file. */
+/** Synthesizes the stages of `deploy/cdk/stages.ts` with an example's worker, each with one more queue, as an operator adds it to that file. */
 export async function synthesizeStages(queue: string, region: string): Promise<readonly StageTemplates[]> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-stages-'));
   try {
@@ -34,7 +33,7 @@ export async function synthesizeStages(queue: string, region: string): Promise<r
     const given = { listenerCertificateArn: exampleListener, trustBundleFile: join(folder, 'ca.crt') };
     const app = new App({ outdir: join(folder, 'out'), ...standInApp() });
     const env = { region };
-    const made = stages.map((settings) => {
+    const made = exampleStages.map((settings) => {
       const stage = { ...settings, queues: [...settings.queues, queue] };
       const data = new DataStack(app, `holdfast-${stage.name}-data`, stage, { env });
       const ofApp = new AppStack(app, `holdfast-${stage.name}`, { stage, data, given }, { env });
