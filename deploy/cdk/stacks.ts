@@ -2,7 +2,6 @@ import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
-import * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import {
   HoldfastAlarms,
@@ -31,6 +30,10 @@ export interface Given {
 export class DataStack extends Stack {
   readonly store: HoldfastStore;
   readonly repository: ecr.Repository;
+  /**
+   * The parameter of SSM with the tag that the stack of the app deploys. A release makes and writes it. It is no resource of a
+   * stack, because an update of such a resource could write the value of the template over the tag of a rollback.
+   */
   readonly tagParameterName: string;
 
   constructor(scope: Construct, id: string, stage: StageSettings, props: StackProps) {
@@ -45,10 +48,6 @@ export class DataStack extends Stack {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     this.tagParameterName = `/holdfast/${stage.name}/image-tag`;
-    // A release writes the tag; CloudFormation does not set it back unless this text changes.
-    new ssm.StringParameter(this, 'ImageTag', {
-      ...{ parameterName: this.tagParameterName, stringValue: 'none' },
-    });
   }
 }
 

@@ -63,7 +63,7 @@ describe('on virtual time', () => {
     await expect(until(running.done)).rejects.toMatchObject({ reason: 'CERTIFICATE_EXPIRED' });
   });
 
-  it('who waits for a task goes on waiting, and every other call fails at once', async () => {
+  it('a caller that waits for a task goes on waiting, and every other call fails at once', async () => {
     const { client, transport, clock, advance, until, another } = await startClientServer();
     const task = await client.submit(job, { ms: 1 });
     transport.failure = refusal('CERTIFICATE_EXPIRED');

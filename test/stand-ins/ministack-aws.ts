@@ -28,7 +28,7 @@ export interface AwsClientConfig {
 export interface AwsStandIn {
   /** The endpoint of all services, which are called as over TLS. */
   readonly endpoint: string;
-  /** The same without TLS: policies that need TLS deny such requests. */
+  /** The endpoint of all services without TLS. A policy that demands TLS denies requests to it. */
   readonly plainEndpoint: string;
   readonly account: string;
   readonly region: string;

@@ -43,8 +43,12 @@ async function guarded(name: Check['name'], look: () => Promise<Check>): Promise
 
 async function healthOf(deployments: Deployments, service: Deployable): Promise<Check> {
   const { running, unhealthy } = await deployments.tasks(service);
-  const ok = unhealthy === 0;
-  return { name: 'health', ok, sentence: `${running} tasks run, ${unhealthy} of them unhealthy` };
+  if (running === 0) return { name: 'health', ok: undefined, sentence: 'no task runs' };
+  return {
+    name: 'health',
+    ok: unhealthy === 0,
+    sentence: `${running} tasks run, ${unhealthy} of them unhealthy`,
+  };
 }
 
 async function canaryIn(prometheus: BackendSettings): Promise<Check> {

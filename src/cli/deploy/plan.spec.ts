@@ -186,7 +186,7 @@ it('two runs amid a rollout, each killed at any steps and begun again, end at it
   );
 });
 
-it('a rollout that succeeds before the rollback has stopped it is gone back from all the same', () => {
+it('a rollback goes back also from a rollout that succeeds before it is stopped', () => {
   fc.assert(
     fc.property(turns, (played) => {
       const model = new Model();

@@ -6,7 +6,7 @@ import { isGoneBack } from './prepare.ts';
 import { see } from './reach.ts';
 import { isSteady, rolloutUnderWay } from './target.ts';
 
-/** How a service stands. */
+/** A service as `holdfast deploy status` shows it. */
 export interface ServiceStatus {
   readonly stage: string;
   readonly service: string;

@@ -17,7 +17,7 @@ const datePattern = /^\d{4}-\d\d-\d\d$/;
 const dayMs = 86_400_000;
 /** A submission counts as near if it was accepted at most this time in ms before or after the time that is known. */
 const nearMs = 1_000;
-/** The first day that may be asked for. Zones were not those of today before it, and the times of tasks are positive. */
+/** The first day that may be named. Times of tasks begin in 1970, and the offsets of zones differ before it. */
 const firstDate = '1970-01-02';
 /** The most hours by which the clocks of a zone differ from UTC. */
 const mostZoneHours = 14;

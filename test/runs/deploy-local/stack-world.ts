@@ -7,11 +7,11 @@ import {
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { openDeployments } from '../../../src/cli/deploy/aws/deployments.ts';
-import { openTable, raiseTableSchema } from '../../../src/engines/aws/index.ts';
+import { openTable } from '../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import type { AwsStandIn } from '../../stand-ins/ministack-aws.ts';
 import type { Double } from './rollback/double.ts';
-import { imagesIn, labelsOf, movesOn, tags, type World } from './rollback/world.ts';
+import { closing, imagesIn, labelsOf, movesOn, tableAndEnd, tags, type World } from './rollback/world.ts';
 import { deployStage, type StageTemplates } from './stages.ts';
 
 /** Deploys the stacks with the first tag, then again with the second; the third is in ECR and was never deployed. */
@@ -66,13 +66,7 @@ export async function openStackWorld(
     async deregister(tag) {
       await ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: arns.get(tag) }));
     },
-    setSchema: (number) => raiseTableSchema(store.registry, number),
-    async close() {
-      deployments.close();
-      await store.close();
-      for (const client of [ecs, ecr, called]) client.destroy();
-      await double?.close();
-    },
+    ...tableAndEnd(store, [deployments, ...[ecs, ecr, called].map(closing)], double),
   };
   await world.release(tags[1]);
   return world;

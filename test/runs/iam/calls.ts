@@ -41,7 +41,7 @@ export interface CheckedAction {
   readonly resource: ResourceKind;
 }
 
-/** The actions of the parts of a transaction. */
+/** The action of IAM for each kind of item in a request of TransactWriteItems or TransactGetItems. */
 const partActions: Readonly<Record<string, string>> = {
   ConditionCheck: 'ConditionCheckItem',
   Put: 'PutItem',

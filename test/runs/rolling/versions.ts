@@ -4,7 +4,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkOut } from '../../../bench/checkout.ts';
 
-/** The commit that stands for the build before this one as long as no release has a tag. */
+/** The commit that is run as the earlier version while the repository has no tag of a release. */
 export const firstPrevious = '398578f5866acb58fc43d132c90b24819d3b7264';
 
 export type VersionName = 'old' | 'new';

@@ -23,7 +23,7 @@ export interface Double {
   play(taskDefinition: string, how: Play): void;
   /** Plays a service from now on that the server behind it has, and leaves it the others. */
   adopt(cluster: string, name: string, taskDefinition: string, desired: number): void;
-  /** Is called before each call is answered; what it throws is the answer. */
+  /** Is called before each call is answered. An error that it throws becomes the answer. */
   before: ((operation: string) => void) | undefined;
   close(): Promise<void>;
 }

@@ -127,16 +127,30 @@ export async function openWorld(endpoint: string, double: Double | undefined): P
     async deregister(tag) {
       await ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: arns.get(tag) }));
     },
-    setSchema: (number) => raiseTableSchema(store.registry, number),
-    async close() {
-      deployments.close();
-      await store.close();
-      for (const client of [ecs, ecr, ssm]) client.destroy();
-      await double?.close();
-    },
+    ...tableAndEnd(store, [deployments, ...[ecs, ecr, ssm].map(closing)], double),
   };
   await world.release(tags[1]);
   return world;
+}
+
+type Closable = Pick<Deployments, 'close'>;
+
+export const closing = (client: { destroy(): void }): Closable => ({ close: () => client.destroy() });
+
+/** Returns the parts of a world that change its table and that end it. */
+export function tableAndEnd(
+  store: Pick<ReturnType<typeof openTable>, 'registry' | 'close'>,
+  opened: readonly Closable[],
+  double: Double | undefined,
+): Pick<World, 'setSchema' | 'close'> {
+  return {
+    setSchema: (number) => raiseTableSchema(store.registry, number),
+    async close() {
+      for (const one of opened) one.close();
+      await store.close();
+      await double?.close();
+    },
+  };
 }
 
 /** Returns what the command does, on the service `api` of a stage. */

@@ -5,7 +5,7 @@ interface Order {
   readonly order: number;
 }
 
-/** A task whose handler asks a service that refuses. */
+/** A task that fails, because its handler calls a service that refuses the call. */
 export const charge = defineTask('charge', {
   input: typed<Order>(),
   retry: { maxAttempts: 2, backoff: () => '1ms' },
