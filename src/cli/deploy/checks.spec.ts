@@ -11,9 +11,9 @@ const service: Deployable = {
 };
 const unread = new HoldfastError('PERMISSION_DENIED', 'DENIED', 'CloudWatch refuses these credentials.');
 
-function port(firing: readonly string[] | HoldfastError, unhealthy = 0): Deployments {
+function port(firing: readonly string[] | HoldfastError, unhealthy = 0, running = 3): Deployments {
   const parts: Partial<Deployments> = {
-    tasks: async () => ({ running: 3, unhealthy }),
+    tasks: async () => ({ running, unhealthy }),
     async firingAlarms() {
       if (firing instanceof HoldfastError) throw firing;
       return firing;
@@ -71,6 +71,11 @@ it('bad slots, a fast burn and unhealthy tasks are shown as such', async () => {
     ['canary', false],
     ['burn', false],
   ]);
+});
+
+it('a service of which no task runs is no sign of health', async () => {
+  const [health] = await check(port([], 0, 0), service, undefined);
+  expect(health).toEqual({ name: 'health', ok: undefined, sentence: 'no task runs' });
 });
 
 it('a canary without slots and a Prometheus that is away are shown as not read', async () => {
