@@ -14,7 +14,9 @@ if (versionError === undefined) {
   const [{ run }, { endWithVerb }] = await Promise.all([import('./program.ts'), import('./stop.ts')]);
   // A verb may wait for a timer of the clock, which keeps no process alive: Node.js would end the verb in the middle.
   const stayAlive = setInterval(() => {}, longestTimerMs);
-  process.exitCode = await run(argv);
+  const status = await run(argv);
+  // A verb that ends without an error may have set a status of its own: a canary with a bad slot has failed.
+  if (status !== 0 || process.exitCode === undefined) process.exitCode = status;
   clearInterval(stayAlive);
   endWithVerb();
 } else {

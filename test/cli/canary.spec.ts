@@ -128,6 +128,10 @@ it('the canary with --slots ends by itself, with status 0 if all its slots were 
   const bad = start(['canary', '--slots', '1', '--slot', '250ms', '--url', nobody]);
   expect([await bad.exit, bad.out]).toEqual([1, 'canary: slots=1 good=0 bad=1\n']);
   expect(bad.err).toContain('a slot of the canary was bad');
+  const exporting = start(['canary', '--slots', '1', '--slot', '250ms', '--url', nobody], {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
+  });
+  expect(await exporting.exit, 'with an exporter, which ends the process with the verb').toBe(1);
   const none = await holdfast('canary', '--slots', '0', '--url', nobody);
   expect([none.code, none.err]).toEqual([2, expect.stringContaining('Write a whole number from 1 to 10000')]);
 });

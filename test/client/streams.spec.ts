@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { HoldfastError } from '../../src/core/errors.ts';
 import {
   type AttemptAborted,
   defineTask,
@@ -128,6 +129,22 @@ describe('a worker', () => {
     transport.cut('work');
     await advance(10_000);
     expect(logged()).toEqual(['info: the work stream was cut; opening another']);
+  });
+
+  it('logs at once when its connection fails for another reason than before', async () => {
+    const { client, spec, transport, advance, lines } = await sleeper();
+    transport.unreachable = true;
+    await client.work(spec);
+    await advance(1_000);
+    transport.unreachable = false;
+    await advance(10_000);
+    transport.cut('work');
+    transport.unreachable = true;
+    await advance(5_000);
+    lines.splice(0);
+    transport.failure = new HoldfastError('UNAUTHENTICATED', 'CERTIFICATE_EXPIRED', 'expired');
+    await advance(20_000);
+    expect(lines.map(({ fields }) => fields.reason)).toEqual(['CERTIFICATE_EXPIRED']);
   });
 
   it('opens new streams when the server drains the old ones, and tasks run without a pause', async () => {

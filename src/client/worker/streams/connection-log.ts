@@ -5,8 +5,8 @@ import type { Clock } from '../../../ports/clock.ts';
 import type { Logger } from '../../log.ts';
 
 /**
- * A failing connection is logged at once, then after 30 s, and then at intervals that double up to 15 min. The worker
- * itself tries to reconnect every few seconds.
+ * A failing connection is logged at once, and when it fails for another reason; then after 30 s, and then at intervals that double
+ * up to 15 min. The worker itself tries to reconnect every few seconds.
  */
 const logInterval = { firstMs: 30_000, longestMs: 15 * 60_000 } as const;
 
@@ -17,6 +17,8 @@ export class ConnectionLog {
   #isConnected = false;
   #nextLogAtMs = Number.NEGATIVE_INFINITY;
   #intervalMs: number = logInterval.firstMs;
+  /** The reasons that were logged since the worker was last connected. */
+  readonly #loggedReasons = new Set<string | undefined>();
   /** The time of the first failure that was logged since the worker was last connected. */
   #loggedFromMs: number | undefined;
 
@@ -33,11 +35,12 @@ export class ConnectionLog {
     }
     this.#isConnected = true;
     this.#loggedFromMs = undefined;
+    this.#loggedReasons.clear();
     this.#nextLogAtMs = Number.NEGATIVE_INFINITY;
     this.#intervalMs = logInterval.firstMs;
   }
 
-  /** Records that the work stream ended or could not be opened, and logs the failure unless one was logged recently. */
+  /** Records that the work stream ended or could not be opened, and logs the failure unless one of its reason was logged recently. */
   lost(error: HoldfastError | undefined): void {
     if (this.#isConnected) {
       this.#isConnected = false;
@@ -45,7 +48,8 @@ export class ConnectionLog {
       return;
     }
     const nowMs = this.#clock.monotonic();
-    if (nowMs < this.#nextLogAtMs) return;
+    if (nowMs < this.#nextLogAtMs && this.#loggedReasons.has(error?.reason)) return;
+    this.#loggedReasons.add(error?.reason);
     this.#loggedFromMs ??= nowMs;
     this.#nextLogAtMs = nowMs + this.#intervalMs;
     this.#intervalMs = nextDelayMs(logInterval, this.#intervalMs);
