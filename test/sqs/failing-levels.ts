@@ -145,10 +145,11 @@ export function failingLevels(says: Says): void {
       const received = worker(site, broker);
       await passTime(site, 3 * minuteMs);
       site.front.forget();
-      await passTime(site, minuteMs);
+      // Three polls a minute, and one more whose answer came late on the real clock.
+      await passTime(site, 3 * minuteMs);
       expect(polls(site, 'normal')).toBeGreaterThan(1);
-      expect(polls(site, 'normal')).toBeLessThanOrEqual(3);
-      expect(polls(site, 'low')).toBeLessThanOrEqual(3);
+      expect(polls(site, 'normal')).toBeLessThanOrEqual(10);
+      expect(polls(site, 'low')).toBeLessThanOrEqual(10);
       await away.send([message('a')]);
       await waitUntil(site, () => received.length > 0);
       expect(received).toEqual(['a']);

@@ -48,9 +48,10 @@ export function polling(says: Says): void {
     for (let i = 0; i < 3; i++) worker(site, broker);
     await waitUntil(site, () => site.front.count('ReceiveMessage') > 0);
     site.front.forget();
-    await passTime(site, minuteMs);
+    // Three polls a minute, and one more whose answer came late on the real clock.
+    await passTime(site, 3 * minuteMs);
     expect(site.front.count('ReceiveMessage')).toBeGreaterThan(0);
-    expect(site.front.count('ReceiveMessage')).toBeLessThanOrEqual(3);
+    expect(site.front.count('ReceiveMessage')).toBeLessThanOrEqual(10);
   });
 
   says(
@@ -60,8 +61,8 @@ export function polling(says: Says): void {
       const listening = worker(site, broker);
       await passTime(site, 2 * minuteMs);
       site.front.forget();
-      await passTime(site, minuteMs);
-      expect(site.front.count('ReceiveMessage')).toBeLessThanOrEqual(3);
+      await passTime(site, 3 * minuteMs);
+      expect(site.front.count('ReceiveMessage')).toBeLessThanOrEqual(10);
       // Each priority is polled in turn, and a message that this process sends is received at once.
       const polled = site.front.calls.map((call) => String(call.body.QueueUrl));
       expect(new Set(polled).size).toBe(3);

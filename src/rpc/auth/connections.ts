@@ -8,6 +8,7 @@ import type { Log } from '../../ports/log.ts';
 import { localPeer, type Peer, peerOf } from '../../tls/peer.ts';
 import type { Identity } from '../api/api.ts';
 import { ConnectionCounts, type ConnectionLimits } from './connection-counts.ts';
+import { FloodingClients } from './flooding-clients.ts';
 import { OldestFirst } from './oldest-first.ts';
 import type { PolicySource } from './policy-file.ts';
 
@@ -41,6 +42,8 @@ export interface Connection {
   readonly isShared: boolean;
   /** Counts bytes of the connection that belong to calls: headers and messages. */
   received(bytes: number): void;
+  /** Records that the connection is closed because its client broke the protocol, for example by resetting too many streams. */
+  brokeProtocol(): void;
   /**
    * Logs that a call of this peer was refused, once per connection. A peer that makes only health calls is never
    * refused, therefore its missing identity is not logged.
@@ -92,6 +95,7 @@ class OpenConnection implements Connection {
   readonly socket: Socket;
   readonly cuts = new Set<StreamCutter>();
   readonly #log: (connection: OpenConnection, error: HoldfastError) => void;
+  readonly #floods: FloodingClients;
   #isRefusalLogged = false;
   authorization: Identity | HoldfastError;
   /** True if the connection is beyond the limits of its identity. Its authorization is then the error for its calls. */
@@ -105,7 +109,9 @@ class OpenConnection implements Connection {
     shared: HoldfastError | undefined,
     authorize: (peer: Peer | HoldfastError) => Identity | HoldfastError,
     log: (connection: OpenConnection, error: HoldfastError) => void,
+    floods: FloodingClients,
   ) {
+    this.#floods = floods;
     this.socket = socket;
     this.host = String(socket.remoteAddress);
     this.address = `${this.host}:${socket.remotePort}`;
@@ -121,8 +127,19 @@ class OpenConnection implements Connection {
     this.#log(this, error);
   }
 
+  /** The client as the floods are counted: an identity, or the strangers of an address. */
+  get client(): string {
+    const { authorization, host } = this;
+    return authorization instanceof HoldfastError ? `address ${host}` : `identity ${authorization.name}`;
+  }
+
   received(bytes: number): void {
     this.#callBytes += bytes;
+  }
+
+  brokeProtocol(): void {
+    // The connections of a load balancer carry the calls of many clients.
+    if (!this.isShared) this.#floods.closed(this.client);
   }
 
   /** Returns the bytes that arrived since the last check, without those of calls. */
@@ -157,6 +174,7 @@ export class Connections {
   readonly #counts: ConnectionCounts;
   readonly #strangers: OldestFirst;
   readonly #surplus: OldestFirst;
+  readonly #floods: FloodingClients;
   #surplusLoggedAtMs = Number.NEGATIVE_INFINITY;
   #surplusUnlogged = 0;
   #isWatching = false;
@@ -164,6 +182,7 @@ export class Connections {
   constructor(listener: string, deps: ConnectionsDeps) {
     this.#listener = listener;
     this.#deps = deps;
+    this.#floods = new FloodingClients(deps.clock);
     const most = deps.most ?? limits;
     this.#counts = new ConnectionCounts(most);
     const destroy = (oldest: Socket): void => void oldest.destroy();
@@ -179,7 +198,7 @@ export class Connections {
 
   /**
    * Registers a socket as an open connection. Must be called after the TLS handshake. Returns undefined if the socket is
-   * closed.
+   * closed, or was closed now because too many connections of its client were closed as floods in this second.
    */
   open(socket: Socket): Connection | undefined {
     if (socket.destroyed) return undefined;
@@ -188,7 +207,13 @@ export class Connections {
       this.#deps.shared,
       (peer) => this.#authorize(peer),
       (refused, error) => this.#logRefusal(refused, error),
+      this.#floods,
     );
+    if (!connection.isShared && this.#floods.refuses(connection.client)) {
+      socket.destroy();
+      this.#logSurplus(connection, flooding(connection.client));
+      return undefined;
+    }
     (socket as SocketWithConnection)[connectionKey] = connection;
     this.#open.add(connection);
     const release = this.#limit(connection);
@@ -239,7 +264,9 @@ export class Connections {
     this.#deps.clock.after(floodCheckMs, () => {
       this.#isWatching = false;
       for (const connection of this.#open) {
-        if (connection.takeIdleBytes() > mostIdleBytes) connection.socket.destroy();
+        if (connection.takeIdleBytes() <= mostIdleBytes) continue;
+        connection.brokeProtocol();
+        connection.socket.destroy();
       }
       if (this.#open.size > 0) this.#watchFloods();
     });
@@ -284,6 +311,11 @@ export class Connections {
       `a call was refused: ${message}`,
     );
   }
+}
+
+function flooding(client: string): HoldfastError {
+  const message = `Connections of the ${client} were closed as floods in this second.`;
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'LIMIT_REACHED', message);
 }
 
 /** Returns the error with which the streams of an identity end whose permissions have changed. */

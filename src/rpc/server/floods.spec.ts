@@ -107,6 +107,40 @@ it.each(ports)(
   },
 );
 
+it.each(ports)(
+  'a client that floods the %s listener with resets and connects again at once is refused for the rest of the second, and others are not',
+  async (_, portOf) => {
+    const served = await start();
+    const block = headerBlock(callHeaders('/grpc.health.v1.Health/Check'));
+    const calls = Array.from({ length: 900 }, (__, i) => {
+      const stream = 2 * i + 1;
+      return [
+        frameOf(frameTypes.headers, flags.endHeaders, stream, block),
+        frameOf(frameTypes.reset, 0, stream, uint32(8)),
+      ];
+    });
+    const burst = Buffer.concat(calls.flat());
+    const isClosed = (socket: TLSSocket): Promise<boolean> =>
+      expect
+        .poll(() => socket.destroyed, { timeout: 5_000 })
+        .toBe(true)
+        .then(() => true);
+    const flood = async (): Promise<void> => {
+      const socket = await open(served, portOf(served));
+      socket.write(burst);
+      await isClosed(socket);
+    };
+    await Promise.all(Array.from({ length: 4 }, flood));
+    // This connection breaks no rule.
+    await isClosed(await open(served, portOf(served)));
+    await ensureServed(served);
+    await served.clock.sleep(1_100);
+    const later = await open(served, portOf(served));
+    await served.clock.sleep(300);
+    expect(later.destroyed).toBe(false);
+  },
+);
+
 it('a connection of HTTP/1.1 with a flood of bytes of no request is closed', async () => {
   const served = await start();
   const port = served.listening.httpPort as number;

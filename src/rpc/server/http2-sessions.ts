@@ -2,6 +2,7 @@
 import type { ServerHttp2Session, Settings } from 'node:http2';
 import { limits, timing } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { type Connection, connectionOf } from '../auth/connections.ts';
 
 /** The settings of a session whose peer has an identity. */
 export const peerSettings: Settings = { maxConcurrentStreams: limits.callsPerConnection };
@@ -26,9 +27,21 @@ export const strangerSettings: Settings = {
   maxHeaderListSize: limits.strangerMessageBytes,
 };
 
-/** Destroys a session whose client does not end its HTTP/2 handshake in time: the preface and its settings. */
-export function limitHandshake(session: ServerHttp2Session, clock: Clock): void {
+/**
+ * Destroys a session whose client does not end its HTTP/2 handshake in time: the preface and its settings. Records on its
+ * connection if the client breaks the protocol later, or resets more streams than it may.
+ */
+export function limitSession(session: ServerHttp2Session, clock: Clock): void {
   const { socket } = session;
+  let connection: Connection | undefined;
+  // The HTTP listener registers the connection in this turn of the event loop, but after this call.
+  queueMicrotask(() => {
+    connection = session.destroyed ? undefined : connectionOf(socket);
+  });
+  session.once('error', ({ code }: NodeJS.ErrnoException) => {
+    // Other errors are those of the socket, like the reset of a client that was killed.
+    if (code === 'ERR_HTTP2_ERROR') connection?.brokeProtocol();
+  });
   const cancel = clock.after(timing.handshakeMs, () => {
     session.destroy();
     socket.destroy();

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { App } from 'aws-cdk-lib';
 import { AppStack, DataStack } from '../../../deploy/cdk/stacks.ts';
 import { exampleListener, exampleStages } from '../../../deploy/cdk/synth.ts';
@@ -16,6 +16,7 @@ import {
   standInApp,
 } from '../../stand-ins/cdk-stacks.ts';
 import type { AwsStandIn } from '../../stand-ins/ministack-aws.ts';
+import { writeParameter } from '../../stand-ins/parameters.ts';
 
 export interface StageTemplates {
   readonly name: string;
@@ -78,10 +79,7 @@ export async function deployStage(
   const { ids: dataIds } = await deployStack(aws, `holdfast-${name}-data`, data);
   const repository = Object.entries(data.Resources).find(([, { Type }]) => Type === 'AWS::ECR::Repository');
   await push(dataIds[repository?.[0] ?? ''] ?? '');
-  const write = (Value: string) =>
-    withSsm(aws, (ssm) =>
-      ssm.send(new PutParameterCommand({ Name: tagParameter, Value, Type: 'String', Overwrite: true })),
-    );
+  const write = (value: string) => writeParameter(aws, tagParameter, value);
   await write(tag);
   const { ids } = await deployStack(aws, `holdfast-${name}`, app);
   const again = () => deployAgain(aws, `holdfast-${name}`, app);

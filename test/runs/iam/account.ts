@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { sqsQueuesOf } from '../../../src/engines/aws/broker/sqs/definition.ts';
 import { type DeployedStack, deployStack } from '../../stand-ins/cdk-stacks.ts';
 import { type AwsClientConfig, type AwsStandIn, startMinistackAws } from '../../stand-ins/ministack-aws.ts';
+import { writeParameter } from '../../stand-ins/parameters.ts';
 import { adaptRole, createRole, type PolicyDocument } from '../../stand-ins/roles.ts';
 import type { Names } from './replay.ts';
 import { foreignRoles, type ProvedRole, provedRoles } from './roles.ts';
-import { type StackName, stackNames, synthesize } from './stacks.ts';
+import { type StackName, stackNames, synthesize, tagParameter } from './stacks.ts';
 
 export interface Role {
   readonly proved: ProvedRole;
@@ -37,6 +38,8 @@ export async function openAccount(): Promise<Account> {
   const deployed = {} as Record<StackName, DeployedStack>;
   const roles: Role[] = [];
   const foreign: PolicyDocument[] = [];
+  // A stack that has services reads it, so that it is written before the first deployment (docs/deployment.md).
+  await writeParameter(aws, tagParameter, '1.0.0');
   for (const stack of stackNames) {
     deployed[stack] = await deployStack(aws, stack, templates[stack]);
     for (const [logicalId, { Type }] of Object.entries(templates[stack].Resources)) {

@@ -14,6 +14,9 @@ import { type CloudTemplate, standInApp } from '../../stand-ins/cdk-stacks.ts';
 export const stackNames = ['holdfast-prod-data', 'holdfast-prod', 'holdfast-more'] as const;
 export type StackName = (typeof stackNames)[number];
 
+/** The parameter with the tag of the image, from which both stacks with services read it. */
+export const tagParameter = '/holdfast/prod/image-tag';
+
 /** Synthesizes the stacks in a folder, without an account. */
 export async function synthesize(folder: string, region: string): Promise<Record<StackName, CloudTemplate>> {
   await initAuthority(folder, Date.now());

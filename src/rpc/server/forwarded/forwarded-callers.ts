@@ -87,6 +87,10 @@ class ForwardedCaller implements Connection {
     this.#shared.received(bytes);
   }
 
+  brokeProtocol(): void {
+    this.#shared.brokeProtocol();
+  }
+
   logRefusal({ code, reason, message }: HoldfastError): void {
     if (this.#isRefusalLogged) return;
     this.#isRefusalLogged = true;

@@ -6,7 +6,7 @@ import type { Http2Server, ServerHttp2Session, ServerOptions } from 'node:http2'
 import type { Socket } from 'node:net';
 import { type ConnectionInjector, type Server, ServerCredentials } from '@grpc/grpc-js';
 import { HoldfastError } from '../../../core/errors.ts';
-import { limitHandshake, peerSettings, sessionLimits, strangerSettings } from '../http2-sessions.ts';
+import { limitSession, peerSettings, sessionLimits, strangerSettings } from '../http2-sessions.ts';
 import { boundTimeout } from './bound-timeout.ts';
 import { type GrpcDeps, grpcServer } from './grpc.ts';
 
@@ -27,7 +27,7 @@ export class GrpcSessions {
   constructor(deps: GrpcDeps) {
     const peers = grpcServer(deps);
     const strangers = grpcServer(deps);
-    const onSession = (session: ServerHttp2Session): void => limitHandshake(session, deps.clock);
+    const onSession = (session: ServerHttp2Session): void => limitSession(session, deps.clock);
     this.#servers = [peers, strangers];
     this.#peers = injectorOf(peers, { settings: peerSettings }, onSession);
     const few: ServerOptions = { settings: strangerSettings, maxSessionMemory: strangerSessionMb };

@@ -12,7 +12,7 @@ import { timing } from '../../../core/limits.ts';
 import { connectionOf } from '../../auth/connections.ts';
 import type { CallBytes } from '../admission/receiving-budget.ts';
 import type { PeerAuthenticator } from '../authenticator.ts';
-import { limitHandshake, peerSettings, sessionLimits, strangerSettings } from '../http2-sessions.ts';
+import { limitSession, peerSettings, sessionLimits, strangerSettings } from '../http2-sessions.ts';
 import {
   type AuthenticatedCaller,
   addRoutes,
@@ -49,7 +49,7 @@ export function httpServer(tls: TlsOptions | undefined, deps: HttpDeps): Server 
   const options = { ...tls, ...http1, ...sessionLimits, allowHTTP1: true, settings: peerSettings };
   const server = createSecureServer(options, secure);
   server.on('session', (session) => {
-    limitHandshake(session, deps.clock);
+    limitSession(session, deps.clock);
     // The connection of the session is registered in this turn of the event loop, but after this event.
     queueMicrotask(() => {
       if (isStranger(session.socket) && !session.destroyed) session.settings(strangerSettings);

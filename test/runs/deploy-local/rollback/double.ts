@@ -5,7 +5,7 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ApiError, describeRevisions, type Play, PlayedService } from './played-service.ts';
-import { Stored } from './stored.ts';
+import { isPlayedTask, Stored } from './stored.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: requests are JSON of many shapes.
 type Request = any;
@@ -65,6 +65,10 @@ export async function startDouble(behind?: string): Promise<Double> {
         return service?.stop(request.serviceDeploymentArn);
       case 'UpdateService':
         return service?.update(await arnOf(request.taskDefinition));
+      case 'ListTasks':
+        return service?.is(request.serviceName) === true ? stored.answer(operation, request) : undefined;
+      case 'DescribeTasks':
+        return request.tasks.every(isPlayedTask) ? stored.answer(operation, request) : undefined;
       default:
         return behind === undefined ? stored.answer(operation, request) : undefined;
     }

@@ -15,6 +15,12 @@ interface Definition {
 }
 
 const account = 'arn:aws:ecs:eu-central-1:000000000000';
+/** The tasks of the service that the double plays. */
+const playedTasks: readonly string[] = [`${account}:task/t1`, `${account}:task/t2`];
+
+export function isPlayedTask(arn: string): boolean {
+  return playedTasks.includes(arn);
+}
 
 export class Stored {
   readonly #definitions: Definition[] = [];
@@ -46,7 +52,7 @@ export class Stored {
       case 'ListTaskDefinitions':
         return this.#list(request);
       case 'ListTasks':
-        return { taskArns: [`${account}:task/t1`, `${account}:task/t2`] };
+        return { taskArns: playedTasks };
       case 'DescribeTasks':
         return {
           tasks: request.tasks.map((taskArn: string) => ({
