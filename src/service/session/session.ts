@@ -155,6 +155,10 @@ export class WorkerSession implements Session, LiveSession {
     if (!this.#isClosed) this.#sink.cancel(id, fencingToken, cause);
   }
 
+  get interest(): WorkerHello {
+    return this.#hello;
+  }
+
   get tenant(): string {
     return this.#hello.tenant;
   }

@@ -4,6 +4,7 @@ import type { Submission } from '../../core/submission/submission.ts';
 import type { ReservedTasks } from '../reserved/reserved-tasks.ts';
 import type { WorkerView } from '../service.ts';
 import type { HeldLease } from '../settle/held-leases.ts';
+import { type Interest, WaitingSessions } from './waiting-sessions.ts';
 
 /** A task for which a session reserved a credit, with its assignment if it was claimed. */
 export interface ReservedTask {
@@ -36,6 +37,7 @@ export function keyOfWorker({ tenant, worker }: WorkerReference): string {
  */
 export interface LiveSession extends WorkerReference {
   readonly id: string;
+  readonly interest: Interest;
   /** True if the worker calls its handler for each task at once; false if it may keep tasks in a buffer first. */
   readonly begins: boolean;
   /** True if the worker keeps a task that must run alone until nothing else runs in it, and reports its beginning. */
@@ -90,12 +92,7 @@ export interface Sessions {
   get(id: string): LiveSession | undefined;
   all(): Iterable<LiveSession>;
   /** The worker sessions with a receive call to the broker in progress. Each session adds and removes itself. */
-  readonly waiting: Set<LiveSession>;
-  /**
-   * Returns a session that waits for a task like this submission, if there is one. Repeated calls return the sessions in
-   * turn, to spread the tasks over the workers.
-   */
-  waitingFor(queue: QueueRef, submission: Submission): LiveSession | undefined;
+  readonly waiting: WaitingSessions<LiveSession>;
   /** Returns the newest session of a worker on this node. */
   ofWorker(worker: WorkerReference): LiveSession | undefined;
   /**
@@ -109,21 +106,13 @@ export function createSessions(): Sessions {
   const live = new Map<string, LiveSession>();
   /** The sessions of each worker, the newest last. */
   const byWorker = new Map<string, readonly LiveSession[]>();
-  const waiting = new Set<LiveSession>();
+  const waiting = new WaitingSessions<LiveSession>();
   const newestOf = (worker: WorkerReference): LiveSession | undefined =>
     byWorker.get(keyOfWorker(worker))?.at(-1);
   return {
     waiting,
-    waitingFor(queue, submission) {
-      for (const session of waiting) {
-        if (!session.waitsFor(queue, submission)) continue;
-        waiting.delete(session);
-        waiting.add(session);
-        return session;
-      }
-      return undefined;
-    },
     add(session) {
+      waiting.open(session);
       live.set(session.id, session);
       const key = keyOfWorker(session);
       byWorker.set(key, [...(byWorker.get(key) ?? []), session]);
@@ -131,7 +120,7 @@ export function createSessions(): Sessions {
     remove(id) {
       const session = live.get(id);
       if (session === undefined) return;
-      waiting.delete(session);
+      waiting.close(session);
       live.delete(id);
       const key = keyOfWorker(session);
       const others = (byWorker.get(key) ?? []).filter((other) => other !== session);

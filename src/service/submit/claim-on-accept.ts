@@ -86,7 +86,7 @@ export function claimOnAccept(
   const withClaims = batch.map((acceptance, index) => {
     const { submission, head } = acceptance;
     if (head.inLane || !isReady(head) || unwaited.has(submission)) return acceptance;
-    const session = context.sessions.waitingFor(target, submission);
+    const session = context.sessions.waiting.next(target, submission);
     if (session === undefined) {
       unwaited.add(submission);
       return acceptance;
