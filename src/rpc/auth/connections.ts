@@ -198,7 +198,7 @@ export class Connections {
 
   /**
    * Registers a socket as an open connection. Must be called after the TLS handshake. Returns undefined if the socket is
-   * closed, or was closed now because too many connections of its client were closed as floods in this second.
+   * closed, or was closed now because its client sends floods on one connection after the other.
    */
   open(socket: Socket): Connection | undefined {
     if (socket.destroyed) return undefined;
@@ -314,7 +314,7 @@ export class Connections {
 }
 
 function flooding(client: string): HoldfastError {
-  const message = `Connections of the ${client} were closed as floods in this second.`;
+  const message = `Connections of the ${client} were closed as floods. It may open one a second for 10 s.`;
   return new HoldfastError('RESOURCE_EXHAUSTED', 'LIMIT_REACHED', message);
 }
 

@@ -9,7 +9,7 @@ function site() {
   const table = new Dependency('table', clock, silentLog);
   const throttle = new PollThrottle(clock, table);
   const record = (result: 'throttle' | 'answer'): void => {
-    for (let i = 0; i < 5; i++) table.record(result, 'UpdateItem', true);
+    for (let i = 0; i < 5; i++) table.record(result, 'UpdateItem', { first: true });
   };
   /** Starts claims of tasks; the claims never end. */
   const claims = (count: number): void => {

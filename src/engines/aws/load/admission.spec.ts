@@ -14,10 +14,10 @@ function site() {
   const queues = new Dependency('queues', clock, silentLog);
   const admission = new Admission(clock, log, [table, queues]);
   const trip = (one: Dependency): void => {
-    for (let i = 0; i < 5; i++) one.record('throttle', 'PutItem', true);
+    for (let i = 0; i < 5; i++) one.record('throttle', 'PutItem', { first: true });
   };
   const heal = (one: Dependency): void => {
-    for (let i = 0; i < 5; i++) one.record('answer', 'PutItem', true);
+    for (let i = 0; i < 5; i++) one.record('answer', 'PutItem', { first: true });
   };
   const refusal = (count = 1): HoldfastError | undefined => {
     try {
@@ -111,7 +111,7 @@ test('the log has one line when submissions begin to be refused and one when the
 test('the reported load has the circuit breaker state of the DynamoDB table and of SQS, and counts throttled and failed requests', () => {
   const { trip, table, admission, clock } = site();
   trip(table);
-  table.record('failure', 'GetItem', true);
+  table.record('failure', 'GetItem', { first: true });
   const open = { title: 'The table', troubledSinceMs: clock.now(), retryAtMs: clock.now() + 1_000 };
   const quiet = { title: 'SQS', troubledSinceMs: undefined, retryAtMs: undefined };
   expect(admission.view().dependencies).toEqual({
@@ -125,13 +125,13 @@ test('the reported load says since when requests have been throttled or failed, 
   const sinceMs = () => admission.view().dependencies.table?.troubledSinceMs;
   expect(sinceMs()).toBeUndefined();
   const firstMs = clock.now();
-  table.record('throttle', 'PutItem', true);
+  table.record('throttle', 'PutItem', { first: true });
   await clock.advance(9_000);
-  table.record('failure', 'PutItem', true);
+  table.record('failure', 'PutItem', { first: true });
   await clock.advance(10_000);
   expect(sinceMs()).toBe(firstMs);
   await clock.advance(1);
   expect(sinceMs()).toBeUndefined();
-  table.record('throttle', 'PutItem', true);
+  table.record('throttle', 'PutItem', { first: true });
   expect(sinceMs()).toBe(clock.now());
 });

@@ -48,6 +48,27 @@ test('the breaker stays closed while a quarter of the calls is bad, however many
   expect(breaker.state).toBe('closed');
 });
 
+test('the breaker stays closed while the bad calls write to one shard, however often they are repeated', () => {
+  const { breaker } = site();
+  for (let i = 0; i < 100; i++) {
+    for (const place of [0, 1, 2]) breaker.good(place);
+    for (let repeat = 0; repeat < 20; repeat++) breaker.bad(3);
+  }
+  expect(breaker.state).toBe('closed');
+  expect(breaker.opened).toBe(0);
+});
+
+test('the breaker opens when the calls of two shards are bad, or those of no shard alone', () => {
+  for (const places of [[2, 3], [undefined]]) {
+    const { breaker } = site();
+    for (let i = 0; i < 100; i++) {
+      for (const place of [0, 1]) breaker.good(place);
+      for (const place of places) breaker.bad(place);
+    }
+    expect(breaker.state).toBe('open');
+  }
+});
+
 test('the breaker forgets calls after 4 s', async () => {
   const { clock, breaker, calls } = site();
   calls('bad', 4);

@@ -2,7 +2,7 @@ import { nextDelayMs } from '../../../core/backoff.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { BreakerState } from '../../../ports/overload.ts';
-import { CallWindow } from './call-window.ts';
+import { type CallCounts, CallWindow } from './call-window.ts';
 
 /**
  * The circuit breaker opens if at least 5 calls of the last 4 s were bad (throttled or not answered), and if the bad
@@ -21,11 +21,14 @@ const idleMs = 10_000;
 const openTime = { firstMs: 1_000, longestMs: 4_000 } as const;
 
 /**
- * Decides whether the recent calls to a service show an overload. One hot shard of the list index affects a quarter of
- * all submissions, and the other submissions must not be refused for that. Among few calls a larger share of bad calls
- * may be chance, so the share is compared by standard deviations.
+ * Decides whether these calls to a service show an overload. Among few calls a larger share of bad calls may be chance, so the
+ * share is compared by standard deviations.
+ *
+ * One hot shard of the list index affects a quarter of all submissions, and the other submissions must not be refused for that. Its
+ * submissions are sent again and again, so that their share of the calls grows: the breaker also compares the calls of the other
+ * shards alone.
  */
-function isOverload(good: number, bad: number): boolean {
+function isOverload({ good, bad }: CallCounts): boolean {
   const calls = good + bad;
   const tolerated = toleratedShare * calls;
   return bad >= leastBad && bad > tolerated + beyondChance * Math.sqrt(tolerated * (1 - toleratedShare));
@@ -36,7 +39,7 @@ function isOverload(good: number, bad: number): boolean {
  * throttle read its state. A call is bad if any of its requests was throttled or not answered, even if a retry of the
  * SDK succeeds. The breaker's states:
  *
- * - Closed: counts calls. Opens when the bad calls of the last 4 s show an overload.
+ * - Closed: counts calls. Opens when the bad calls of the last 4 s show an overload, in all and beside the shard with the most of them.
  * - Open: counts nothing. Becomes half open after 1 s, or after up to 4 s if calls failed while it was half open.
  * - Half open: submissions are admitted one call at a time. Closes after 5 good calls or 10 s without a bad one; opens
  *   again after 3 bad ones.
@@ -80,16 +83,18 @@ export class Breaker {
     return this.#clock.monotonic() - this.#changedAtMs;
   }
 
-  good(): void {
-    if (this.#state === 'closed') this.#recent.add('good');
+  /** Records a good call. `place` is the shard that it writes to (0 to 3), or undefined if it goes to no shard alone. */
+  good(place?: number): void {
+    if (this.#state === 'closed') this.#recent.add('good', place);
     else if (this.#state === 'halfOpen' && ++this.#trial.good >= goodToClose) this.#close();
   }
 
-  bad(): void {
+  /** Records a bad call, of a place as `good` has it. */
+  bad(place?: number): void {
     if (this.#state === 'closed') {
-      this.#recent.add('bad');
-      const { good, bad } = this.#recent.sum();
-      if (isOverload(good, bad)) this.#open(openTime.firstMs, { good, bad });
+      this.#recent.add('bad', place);
+      const { all, elsewhere } = this.#recent.sum();
+      if (isOverload(all) && isOverload(elsewhere)) this.#open(openTime.firstMs, all);
     } else if (this.#state === 'halfOpen' && ++this.#trial.bad >= badToReopen) {
       this.#open(nextDelayMs(openTime, this.#openMs), this.#trial);
     }

@@ -8,6 +8,12 @@ import { Outages } from './outages.ts';
 /** The result of one HTTP request of the AWS SDK. Each retry of a call is a request of its own. */
 export type RequestResult = 'answer' | 'throttle' | 'failure';
 
+export interface RequestDetails {
+  readonly first: boolean;
+  readonly error?: string | undefined;
+  readonly place?: number | undefined;
+}
+
 /**
  * A throttled or failed request is logged only if no request to the service was throttled or failed in the 10 s
  * before.
@@ -46,9 +52,9 @@ export class Dependency {
 
   /**
    * Records the result of one HTTP request to the service. `first` is false if an earlier request of the same call was
-   * throttled or failed: the breaker counts calls, not requests.
+   * throttled or failed: the breaker counts calls, not requests. `place` is the shard to which it writes, if it is one alone.
    */
-  record(result: RequestResult, operation: string, first: boolean, error?: string): void {
+  record(result: RequestResult, operation: string, { first, error, place }: RequestDetails): void {
     if (result === 'throttle') this.#throttled++;
     else if (result === 'failure') this.#failed++;
     if (result !== 'answer') this.#noteTrouble(result, operation, error);
@@ -57,8 +63,8 @@ export class Dependency {
     if (operation.startsWith('ReceiveMessage')) return;
     this.outages.record(result === 'answer');
     if (result === 'answer') {
-      if (first) this.breaker.good();
-    } else if (first) this.breaker.bad();
+      if (first) this.breaker.good(place);
+    } else if (first) this.breaker.bad(place);
   }
 
   view(): DependencyLoad {

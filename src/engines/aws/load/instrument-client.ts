@@ -8,9 +8,9 @@ import type { Dependency, RequestResult } from './dependency.ts';
 interface MiddlewareStack {
   add(
     middleware: (
-      next: (args: never) => Promise<{ output: unknown }>,
+      next: (args: { readonly input: unknown }) => Promise<{ output: unknown }>,
       context: { readonly commandName?: string },
-    ) => (args: never) => Promise<{ output: unknown }>,
+    ) => (args: { readonly input: unknown }) => Promise<{ output: unknown }>,
     options: { readonly step: 'finalizeRequest'; readonly name: string; readonly priority: 'low' },
   ): void;
 }
@@ -53,6 +53,8 @@ function resultOfOutput(output: unknown): RequestResult {
 export interface ObservedRequests {
   readonly clock: Clock;
   readonly requests?: RequestObserver | undefined;
+  /** Returns the place to which a request writes, as the breaker counts it; undefined if it goes to no place alone. */
+  readonly placeOf?: ((input: unknown) => number | undefined) | undefined;
 }
 
 /**
@@ -62,15 +64,15 @@ export interface ObservedRequests {
 export function instrument<Client extends { readonly middlewareStack: object }>(
   client: Client,
   dependency: Dependency,
-  { clock, requests }: ObservedRequests,
+  { clock, requests, placeOf }: ObservedRequests,
 ): Client {
   (client.middlewareStack as MiddlewareStack).add(
     (next, { commandName = '' }) => {
       const operation = commandName.replace(/Command$/, '');
       let first = true;
-      const record = (result: RequestResult | undefined, thrown?: unknown): void => {
+      const record = (result: RequestResult | undefined, input: unknown, thrown?: unknown): void => {
         if (result === undefined) return;
-        dependency.record(result, operation, first, nameOf(thrown));
+        dependency.record(result, operation, { first, error: nameOf(thrown), place: placeOf?.(input) });
         if (result !== 'answer') first = false;
       };
       return async (args) => {
@@ -80,12 +82,12 @@ export function instrument<Client extends { readonly middlewareStack: object }>(
         try {
           const answer = await next(args);
           const result = resultOfOutput(answer.output);
-          record(result);
+          record(result, args.input);
           observe(result);
           return answer;
         } catch (thrown) {
           const result = resultOfError(thrown);
-          record(result, thrown);
+          record(result, args.input, thrown);
           observe(result);
           throw thrown;
         }

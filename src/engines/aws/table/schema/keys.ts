@@ -39,6 +39,11 @@ export function submissionKey(address: ItemAddress): Key {
   return key(taskPartition(address), 'S');
 }
 
+/** Returns the slot of a task's partition key, or undefined if it is that of something else. */
+export function slotOfPartition(pk: string): string | undefined {
+  return pk.startsWith(taskPrefix) ? pk.slice(taskPrefix.length).split('~')[0] : undefined;
+}
+
 /**
  * Returns the key of a slot's anchor, which is the submission item of the first task of an idempotency key. The key
  * does not depend on the time of acceptance.
@@ -57,7 +62,7 @@ export function headKey(address: ItemAddress): Key {
  * ms.
  */
 export function idFromPartition(pk: string, mark: number): TaskId {
-  const slot = pk.slice(taskPrefix.length).split('~')[0] ?? '';
+  const slot = slotOfPartition(pk) ?? '';
   return idOf({ slot, mark, anchor: !pk.includes('~') });
 }
 
