@@ -42,6 +42,8 @@ export interface Limits {
   readonly errorTypeChars: number;
   /** The maximum number of batches of one Report stream that are not answered yet. */
   readonly reportBatches: number;
+  /** The maximum number of batches of one stream of submissions that are not answered yet. */
+  readonly submitStreamBatches: number;
   /** The maximum number of items in one call: submissions, settlements, heartbeats or claims. */
   readonly batchItems: number;
   /** The maximum size of one gRPC message. */
@@ -240,6 +242,7 @@ export const limits: Limits = Object.freeze({
   requestIdChars: 64,
   errorTypeChars: 255,
   reportBatches: 64,
+  submitStreamBatches: 1_024,
   batchItems: 100,
   wireMessageBytes: 1_048_576,
   leaseBytes: 2_048,

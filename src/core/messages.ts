@@ -53,6 +53,29 @@ export interface SubmitBatchResult {
   readonly results: readonly SubmitResult[];
 }
 
+/** A SubmitTasks call on a stream of submissions. */
+export interface StreamedBatch {
+  /** Chosen by the client; the answer carries it. */
+  readonly batch: number;
+  /** The batch is refused if its commit has not begun this many ms after its arrival; 0: no limit. */
+  readonly timeoutMs: number;
+  readonly request: SubmitBatch;
+}
+
+export type SubmitStreamRequest =
+  | { readonly kind: 'batches'; readonly batches: readonly StreamedBatch[] }
+  | { readonly kind: 'keepAlive' };
+
+/** The answer to one batch of a stream: the results of its items, or the error with which it was refused as a whole. */
+export type StreamedResult =
+  | { readonly batch: number; readonly results: readonly SubmitResult[]; readonly error: undefined }
+  | { readonly batch: number; readonly error: ItemError };
+
+export type SubmitStreamResponse =
+  | { readonly kind: 'results'; readonly results: readonly StreamedResult[] }
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'keepAlive' };
+
 export interface HandledTypeMessage {
   readonly type: string;
   readonly maxVersion: number;

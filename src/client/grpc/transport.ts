@@ -10,6 +10,7 @@ import {
 } from '@bufbuild/protobuf';
 import { decodeReportResponse, encodeReportRequest } from '../../core/codec/report.ts';
 import { decodeSubmitResult, encodeSubmitBatch } from '../../core/codec/submit.ts';
+import { decodeSubmitStreamResponse, encodeSubmitStreamRequest } from '../../core/codec/submit-stream.ts';
 import { decodeWorkResponse, encodeWorkRequest } from '../../core/codec/work.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type {
@@ -17,6 +18,7 @@ import type {
   ReportResponse,
   SubmitBatch,
   SubmitBatchResult,
+  SubmitStreamResponse,
   WorkRequest,
   WorkResponse,
 } from '../../core/messages.ts';
@@ -28,8 +30,9 @@ import { bidi } from './bidi.ts';
 import { borrowChannel } from './channel.ts';
 import { OpenStreams } from './open-streams.ts';
 import { serverStream } from './server-stream.ts';
+import { type EncodedBatches, SubmitStreams } from './submit-streams.ts';
 import type { ClientTls } from './tls.ts';
-import { unary, type Wire } from './unary.ts';
+import { deadlineExceeded, encoded, unary, type Wire } from './unary.ts';
 
 export type { ClientTls } from './tls.ts';
 
@@ -52,6 +55,12 @@ const submitWire: Wire<SubmitBatch, SubmitBatchResult> = {
   path: pathOf(TaskService.method.submitTasks),
   encode: encodeSubmitBatch,
   decode: decodeSubmitResult,
+};
+const submitStreamWire: Wire<EncodedBatches, SubmitStreamResponse> = {
+  path: pathOf(TaskService.method.submitStream),
+  // The batches of a message are a repeated field, so that encoded messages may stand one behind the other.
+  encode: ({ batches }) => (batches.length === 1 ? (batches[0] as Uint8Array) : Buffer.concat(batches)),
+  decode: decodeSubmitStreamResponse,
 };
 const workWire: Wire<WorkRequest, WorkResponse> = {
   path: pathOf(WorkerService.method.work),
@@ -81,8 +90,19 @@ export function grpcTransport({ address, tls, plaintext = false, clock }: GrpcOp
   if ((tls === undefined) !== plaintext) throw tlsUnclear;
   const { channel, release: giveBack } = borrowChannel({ address, tls, clock });
   const streams = new OpenStreams();
+  const submissions = new SubmitStreams({
+    clock,
+    open: (events) => bidi(channel, submitStreamWire, events),
+    encode: (batch, timeoutMs, request) =>
+      encoded(
+        { encode: encodeSubmitStreamRequest },
+        { kind: 'batches', batches: [{ batch, timeoutMs, request }] },
+      ),
+    call: (request, options) => unary(channel, clock, submitWire, request, options),
+    timedOut: () => channel.explain(deadlineExceeded),
+  });
   return {
-    submit: (batch, options) => unary(channel, clock, submitWire, batch, options),
+    submit: (batch, options) => submissions.submit(batch, options),
     call: <M extends DescMethodUnary>(
       method: M,
       request: MessageInitShape<M['input']>,
@@ -95,6 +115,7 @@ export function grpcTransport({ address, tls, plaintext = false, clock }: GrpcOp
     work: (events) => streams.open(events, (toStream) => bidi(channel, workWire, toStream)),
     report: (events) => streams.open(events, (toStream) => bidi(channel, reportWire, toStream)),
     async close() {
+      submissions.close();
       streams.abort();
       giveBack();
     },

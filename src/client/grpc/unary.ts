@@ -1,4 +1,4 @@
-import { Metadata } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -15,6 +15,12 @@ export interface Wire<I, O> {
 
 /** The bytes by which a message may exceed the size limit and still be accepted by the server. */
 const slackBytes = 65_536;
+/** The failure of a call at its deadline, as grpc-js has it. */
+export const deadlineExceeded = Object.freeze({
+  code: status.DEADLINE_EXCEEDED,
+  details: 'Deadline exceeded',
+  metadata: new Metadata(),
+});
 /** The codec for messages that are already encoded. */
 export const asIs = (bytes: Buffer): Buffer => bytes;
 

@@ -60,6 +60,8 @@ export interface SubmitterOptions {
 export class Submitter {
   readonly #options: SubmitterOptions;
   readonly #buffers = new Map<string, QueueBuffer>();
+  /** The queues whose submissions are sent at the end of this turn of the event loop, together. */
+  #due: QueueBuffer[] = [];
   #closed = false;
 
   constructor(options: SubmitterOptions) {
@@ -99,16 +101,26 @@ export class Submitter {
     buffer.sendScheduled = true;
     const { clock } = this.#options;
     const holdMs = buffer.notBeforeMs - clock.monotonic();
-    const when = (run: () => void): unknown => (holdMs > 0 ? clock.after(holdMs, run) : clock.soon(run));
-    when(() => {
-      buffer.sendScheduled = false;
-      if (buffer.notBeforeMs > clock.monotonic()) return this.#scheduleSend(buffer);
-      while (buffer.inFlight < maxBatchesInFlight && buffer.waiting.size > 0) {
-        buffer.inFlight++;
-        void this.#send(buffer, this.#takeBatch(buffer));
-      }
-      this.#dropIfIdle(buffer);
-    });
+    if (holdMs > 0) clock.after(holdMs, () => this.#sendNow(buffer));
+    else if (this.#due.push(buffer) === 1)
+      clock.soon(() => {
+        const due = this.#due;
+        this.#due = [];
+        for (const one of due) this.#sendNow(one);
+      });
+  }
+
+  #sendNow(buffer: QueueBuffer): void {
+    buffer.sendScheduled = false;
+    if (buffer.notBeforeMs > this.#options.clock.monotonic()) {
+      this.#scheduleSend(buffer);
+      return;
+    }
+    while (buffer.inFlight < maxBatchesInFlight && buffer.waiting.size > 0) {
+      buffer.inFlight++;
+      void this.#send(buffer, this.#takeBatch(buffer));
+    }
+    this.#dropIfIdle(buffer);
   }
 
   #dropIfIdle(buffer: QueueBuffer): void {

@@ -69,19 +69,27 @@ export function mostItemBytes({ key, spec, options, traceparent }: SubmitItem): 
   return spec.length + ids + tagBytes + numbersBytes;
 }
 
-/** Returns the bytes of a `holdfast.v1.SubmitTasksRequest`. Each spec is copied unchanged. */
+/** Writes the fields of a `holdfast.v1.SubmitTasksRequest`. Each spec is copied unchanged. */
+export function writeSubmitBatch(into: Writer, batch: SubmitBatch): void {
+  into.string(1, batch.tenant).string(2, batch.queue);
+  for (const item of batch.items) into.nested(3, (nested) => writeItem(nested, item));
+}
+
+/** Returns the bytes of a `holdfast.v1.SubmitTasksRequest`. */
 export function encodeSubmitBatch(batch: SubmitBatch): Uint8Array<ArrayBuffer> {
-  writer.reset().string(1, batch.tenant).string(2, batch.queue);
-  for (const item of batch.items) writer.nested(3, (into) => writeItem(into, item));
+  writeSubmitBatch(writer.reset(), batch);
   return writer.finish();
 }
 
 /** Decodes a batch of submissions. The specs in the result are views of `bytes`, not copies. */
 export function decodeSubmitBatch(bytes: Uint8Array): SubmitBatch {
+  return readSubmitBatch(new Reader(bytes));
+}
+
+export function readSubmitBatch(reader: Reader): SubmitBatch {
   let tenant = '';
   let queue = '';
   const items: SubmitItem[] = [];
-  const reader = new Reader(bytes);
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) tenant = reader.string();
     else if (field === 2) queue = reader.string();
@@ -91,7 +99,7 @@ export function decodeSubmitBatch(bytes: Uint8Array): SubmitBatch {
   return { tenant, queue, items };
 }
 
-function writeResult(into: Writer, result: SubmitResult): void {
+export function writeResult(into: Writer, result: SubmitResult): void {
   if (result.error !== undefined) {
     const { error } = result;
     into.nested(5, (nested) => writeItemError(nested, error));
@@ -101,7 +109,7 @@ function writeResult(into: Writer, result: SubmitResult): void {
   into.number(3, stateNumber(result.state)).number(4, result.version);
 }
 
-function readResult(reader: Reader): SubmitResult {
+export function readResult(reader: Reader): SubmitResult {
   let id = '';
   let deduplicated = false;
   let state: ShownState = 'ready';

@@ -10,6 +10,8 @@ import type {
   ReportResponse,
   SubmitBatch,
   SubmitBatchResult,
+  SubmitStreamRequest,
+  SubmitStreamResponse,
   WorkRequest,
   WorkResponse,
 } from '../../core/messages.ts';
@@ -67,6 +69,15 @@ export interface StreamReceiver<Message> {
   closed(error: HoldfastError | undefined): void;
 }
 
+/** Admits the batches of a stream of submissions as calls are admitted: by their bytes and by their turns. */
+export interface SubmissionAdmission {
+  /** Counts bytes that wait for the store. Returns the error RESOURCE_EXHAUSTED, and counts nothing, if there is no room. */
+  take(bytes: number): HoldfastError | undefined;
+  giveBack(bytes: number): void;
+  /** Submits a batch by `Api.submit` at its turn. */
+  submit(batch: SubmitBatch, context: CallContext): Promise<SubmitBatchResult>;
+}
+
 export interface Api {
   submit(batch: SubmitBatch, context: CallContext): Promise<SubmitBatchResult>;
   call<M extends DescMethodUnary>(
@@ -75,6 +86,12 @@ export interface Api {
     context: CallContext,
   ): Promise<MessageShape<M['output']>>;
   watch(request: WatchTasksRequest, context: CallContext): AsyncIterable<WatchTasksResponse>;
+  /** Serves a stream of SubmitTasks calls. */
+  submitStream(
+    stream: ServerStream<SubmitStreamResponse>,
+    context: CallContext,
+    admission: SubmissionAdmission,
+  ): StreamReceiver<SubmitStreamRequest>;
   work(stream: ServerStream<WorkResponse>, context: CallContext): StreamReceiver<WorkRequest>;
   report(stream: ServerStream<ReportResponse>, context: CallContext): StreamReceiver<ReportRequest>;
   /**

@@ -14,6 +14,7 @@ import type { Api } from './api.ts';
 import { type ApiDeps, type ApiOptions, createDeps } from './api-deps.ts';
 import type { MethodHandler } from './method-handlers.ts';
 import { reportStream } from './streams/report-stream.ts';
+import { submitStream } from './streams/submit-stream.ts';
 import { watchTasks } from './streams/watch.ts';
 import { workStream } from './streams/work-stream.ts';
 import { submit } from './submit.ts';
@@ -128,6 +129,7 @@ export function createApi(options: ApiOptions): NodeApi {
       }
     },
     watch: (request, context) => watchTasks(deps, request, context),
+    submitStream: (stream, context, admission) => submitStream(deps, stream, context, admission),
     work: (stream, context) => workStream(deps, stream, context),
     report: (stream, context) => reportStream(deps, stream, context),
     ensureStreamRoom: (identity) => deps.streams.ensureRoom(identity),

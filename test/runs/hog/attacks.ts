@@ -3,6 +3,7 @@ import { connectionAttacks } from './connection-attacks.ts';
 import { frameAttacks } from './frame-attacks.ts';
 import { heldAttacks } from './held-attacks.ts';
 import { reportAttacks } from './report-attacks.ts';
+import { submitStreamAttacks } from './submit-stream-attacks.ts';
 import { workAttacks } from './work-attacks.ts';
 
 /** All attacks, in the order in which they are tried. `attacks.spec.ts` lists the calls that none of them makes. */
@@ -11,6 +12,7 @@ export const attacks: readonly Attack[] = [
   ...heldAttacks,
   ...frameAttacks,
   ...workAttacks,
+  ...submitStreamAttacks,
   ...reportAttacks,
 ];
 

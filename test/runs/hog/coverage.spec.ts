@@ -10,6 +10,7 @@ import { paths } from './messages.ts';
 const attackOf: Readonly<Record<string, string>> = {
   SubmitTask: 'compressed-bombs',
   SubmitTasks: 'submissions',
+  SubmitStream: 'streamed-submissions',
   GetTask: 'unread-answers',
   ListTasks: 'lists',
   ExplainTask: 'explanations',

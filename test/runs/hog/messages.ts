@@ -12,6 +12,7 @@ export const paths = Object.freeze({
   reflection: '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
   submitTask: '/holdfast.v1.TaskService/SubmitTask',
   submitTasks: '/holdfast.v1.TaskService/SubmitTasks',
+  submitStream: '/holdfast.v1.TaskService/SubmitStream',
   getTask: '/holdfast.v1.TaskService/GetTask',
   listTasks: '/holdfast.v1.TaskService/ListTasks',
   explainTask: '/holdfast.v1.TaskService/ExplainTask',

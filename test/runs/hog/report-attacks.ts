@@ -23,7 +23,7 @@ const batchesEach = limits.reportBatches;
 const headBytes = 5;
 
 /** Calls `answered` for each complete message that the server sends on the stream. */
-function onMessages(stream: RawCall['stream'], answered: (message: Buffer) => void): void {
+export function onMessages(stream: RawCall['stream'], answered: (message: Buffer) => void): void {
   let rest: Buffer = Buffer.alloc(0);
   stream.on('data', (chunk: Buffer) => {
     rest = Buffer.concat([rest, chunk]);

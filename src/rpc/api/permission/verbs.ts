@@ -10,6 +10,7 @@ const verbs: Readonly<Record<string, VerbsOf>> = {
   'holdfast.v1.TaskService': {
     SubmitTask: 'submit',
     SubmitTasks: 'submit',
+    SubmitStream: 'submit',
     GetTask: 'read',
     GetTaskByKey: 'read',
     ListTasks: 'read',

@@ -44,9 +44,12 @@ function ensureInternals(call: object): asserts call is BaseCall {
 
 /** The paths of the streams whose number is limited by identity. */
 const countedStreams: ReadonlySet<string> = new Set(
-  [TaskService.method.watchTasks, WorkerService.method.work, WorkerService.method.report].map(
-    ({ parent, name }) => `/${parent.typeName}/${name}`,
-  ),
+  [
+    TaskService.method.submitStream,
+    TaskService.method.watchTasks,
+    WorkerService.method.work,
+    WorkerService.method.report,
+  ].map(({ parent, name }) => `/${parent.typeName}/${name}`),
 );
 
 export interface AdmissionDeps {

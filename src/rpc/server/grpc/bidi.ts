@@ -2,16 +2,22 @@ import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js'
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { CallContext, ServerStream, StreamReceiver } from '../../api/api.ts';
+import type { CallBytes } from '../admission/receiving-budget.ts';
 import type { ParseResult } from '../parse.ts';
 import { statusOf } from '../status.ts';
+import { bytesOf } from './admitted-calls.ts';
 import { callerGone, startCall } from './calls.ts';
 import { GrpcStream } from './grpc-stream.ts';
 
-type StreamOpener<I, O> = (stream: ServerStream<O>, context: CallContext) => StreamReceiver<I>;
+type StreamOpener<I, O> = (
+  stream: ServerStream<O>,
+  context: CallContext,
+  bytes: CallBytes | undefined,
+) => StreamReceiver<I>;
 
 /**
- * Returns the grpc-js handler of a bidirectional stream. `open` is called for each stream and returns the receiver of
- * the client's messages.
+ * Returns the grpc-js handler of a bidirectional stream. `open` is called for each stream, with the bytes that it has in the budget of
+ * its node, and returns the receiver of the client's messages.
  */
 export function bidiHandler<I, O>(
   { clock }: { readonly clock: Clock },
@@ -24,7 +30,7 @@ export function bidiHandler<I, O>(
     try {
       const { context, connection, abort } = startCall(call, { clock });
       const stream = new GrpcStream(call, encode, clock);
-      const receiver = open(stream, context);
+      const receiver = open(stream, context, bytesOf(call));
       const closed = forwardRequests(call, stream, receiver);
       const unwatch = connection.watch((error) => {
         stream.end(error);

@@ -3,8 +3,15 @@ import type { DescMethodUnary, DescService, Message } from '@bufbuild/protobuf';
 import { Server } from '@grpc/grpc-js';
 import { decodeReportRequest, encodeReportResponse } from '../../../core/codec/report.ts';
 import { decodeSubmitBatch, encodeSubmitResult } from '../../../core/codec/submit.ts';
+import { decodeSubmitStreamRequest, encodeSubmitStreamResponse } from '../../../core/codec/submit-stream.ts';
 import { decodeWorkRequest, encodeWorkResponse } from '../../../core/codec/work.ts';
-import type { ReportResponse, SubmitBatch, SubmitBatchResult, WorkResponse } from '../../../core/messages.ts';
+import type {
+  ReportResponse,
+  SubmitBatch,
+  SubmitBatchResult,
+  SubmitStreamResponse,
+  WorkResponse,
+} from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Api } from '../../api/api.ts';
 import { watchTask } from '../../api/streams/watch.ts';
@@ -95,7 +102,7 @@ function addUnary(server: Server, method: DescMethodUnary, deps: GrpcDeps): void
 }
 
 /**
- * Registers the calls that run thousands of times a second: SubmitTasks, Work and Report. The codec of `core` decodes
+ * Registers the calls that run thousands of times a second: SubmitTasks, SubmitStream, Work and Report. The codec of `core` decodes
  * and encodes their messages.
  */
 function addHotCalls(server: Server, deps: GrpcDeps): void {
@@ -110,6 +117,23 @@ function addHotCalls(server: Server, deps: GrpcDeps): void {
     passThrough,
     parser(decodeSubmitBatch),
     'unary',
+  );
+  server.register(
+    pathOf(TaskService.method.submitStream),
+    bidiHandler(
+      deps,
+      (response: SubmitStreamResponse) => asBuffer(encodeSubmitStreamResponse(response)),
+      (stream, context, bytes) =>
+        api.submitStream(stream, context, {
+          take: (count) => bytes?.take(count),
+          giveBack: (count) => bytes?.giveBack(count),
+          submit: (batch, call) =>
+            deps.admission.turns.run(call, workOfBatch(batch), () => api.submit(batch, call)),
+        }),
+    ),
+    passThrough,
+    parser(decodeSubmitStreamRequest),
+    'bidi',
   );
   server.register(
     pathOf(WorkerService.method.work),

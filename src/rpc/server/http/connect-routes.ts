@@ -48,7 +48,11 @@ export function addRoutes(router: ConnectRouter, deps: RouteDeps): void {
   }
   addWatches(router, deps);
   addHealth(router, deps.health);
-  for (const method of [WorkerService.method.work, WorkerService.method.report]) {
+  for (const method of [
+    TaskService.method.submitStream,
+    WorkerService.method.work,
+    WorkerService.method.report,
+  ]) {
     // biome-ignore lint/correctness/useYield: a refused stream yields nothing.
     router.rpc(method, async function* () {
       throw connectError(overGrpcOnly(method.name));
@@ -163,7 +167,7 @@ function overGrpcOnly(name: string): HoldfastError {
     'NOT_BUILT',
     `${name} is a bidirectional stream, which the HTTP port does not serve.`,
     {
-      help: 'Use the gRPC port, or call ClaimTasks, Heartbeat, SucceedTask and FailTask on the HTTP port.',
+      help: 'Use the gRPC port, or call SubmitTasks, ClaimTasks, Heartbeat, SucceedTask and FailTask on the HTTP port.',
     },
   );
 }

@@ -23,13 +23,13 @@ export const submissionPath: readonly PathStep[] = [
   {
     file: 'src/client/submit/submitter.ts',
     name: '#send',
-    does: 'sends the batch of this turn of the event loop as one SubmitTasks call',
+    does: 'sends the batch of this turn of the event loop as one SubmitTasks call on the stream of submissions',
     isClient: true,
   },
   {
-    file: 'src/rpc/server/grpc/calls.ts',
-    name: 'startCall',
-    does: 'finds the identity of the caller and the deadline of the call',
+    file: 'src/rpc/api/streams/submit-stream.ts',
+    name: 'take',
+    does: 'takes the batch with the identity of the stream and a deadline of its own, at its turn',
   },
   {
     file: 'src/rpc/api/submit.ts',

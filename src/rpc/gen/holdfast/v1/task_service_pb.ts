@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/task_service.proto.
  */
 export const file_holdfast_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5ob2xkZmFzdC92MS90YXNrX3NlcnZpY2UucHJvdG8SC2hvbGRmYXN0LnYxIogBCgpTdWJtaXRJdGVtEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIfCgRzcGVjGAIgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAMgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxITCgt0cmFjZXBhcmVudBgEIAEoCSJZChFTdWJtaXRUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSJQoEaXRlbRgDIAEoCzIXLmhvbGRmYXN0LnYxLlN1Ym1pdEl0ZW0iSwoSU3VibWl0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJbChJTdWJtaXRUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEiYKBWl0ZW1zGAMgAygLMhcuaG9sZGZhc3QudjEuU3VibWl0SXRlbSJBChNTdWJtaXRUYXNrc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQijwEKDFN1Ym1pdFJlc3VsdBIKCgJpZBgBIAEoCRIUCgxkZWR1cGxpY2F0ZWQYAiABKAgSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgEIAEoDRIlCgVlcnJvchgFIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciKiAQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGVscBgEIAEoCRIPCgd0YXNrX2lkGAUgASgJEhYKDnJldHJ5X2FmdGVyX21zGAYgASgDEi8KCnZpb2xhdGlvbnMYByADKAsyGy5ob2xkZmFzdC52MS5GaWVsZFZpb2xhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJRCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIjCgR2aWV3GAIgASgOMhUuaG9sZGZhc3QudjEuVGFza1ZpZXcSDgoGdGVuYW50GAMgASgJIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayJyChNHZXRUYXNrQnlLZXlSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSIwoEdmlldxgEIAEoDjIVLmhvbGRmYXN0LnYxLlRhc2tWaWV3IjcKFEdldFRhc2tCeUtleVJlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIvcBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIMCgR0eXBlGAQgASgJEgsKA3RhZxgFIAEoCRIUCgxvcmRlcmluZ19rZXkYBiABKAkSEAoIcmV0cnlpbmcYByABKAgSGAoQYWNjZXB0ZWRfZnJvbV9tcxgIIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgJIAEoAxIRCglwYWdlX3NpemUYCiABKA0SEgoKcGFnZV90b2tlbhgLIAEoCSJ7ChFMaXN0VGFza3NSZXNwb25zZRIgCgV0YXNrcxgBIAMoCzIRLmhvbGRmYXN0LnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCGV4YW1pbmVkGAMgASgNEhkKEWV4YW1pbmVkX3VudGlsX21zGAQgASgDIkkKFUdldFRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIUCgxmcm9tX3ZlcnNpb24YAiABKA0SDgoGdGVuYW50GAMgASgJIlIKFkdldFRhc2tIaXN0b3J5UmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYuaG9sZGZhc3QudjEuVGFza0V2ZW50EhAKCGhhc19tb3JlGAIgASgIIjYKGFZlcmlmeVRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkibAoZVmVyaWZ5VGFza0hpc3RvcnlSZXNwb25zZRIOCgZldmVudHMYASABKA0SKAoFZmF1bHQYAiABKA4yGS5ob2xkZmFzdC52MS5IaXN0b3J5RmF1bHQSFQoNZmF1bHRfdmVyc2lvbhgDIAEoDSJYChJFeHBsYWluVGFza1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEg0KBXF1ZXVlGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCSJsChNFeHBsYWluVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEiUKB3ZlcmRpY3QYAiABKAsyFC5ob2xkZmFzdC52MS5WZXJkaWN0Eg0KBWF0X21zGAMgASgDIuQBCgdWZXJkaWN0EiYKBGNvZGUYASABKA4yGC5ob2xkZmFzdC52MS5WZXJkaWN0Q29kZRIQCghzZW50ZW5jZRgCIAEoCRIQCghzaW5jZV9tcxgDIAEoAxIQCgh1bnRpbF9tcxgEIAEoAxI0CghldmlkZW5jZRgFIAMoCzIiLmhvbGRmYXN0LnYxLlZlcmRpY3QuRXZpZGVuY2VFbnRyeRIUCgxuZXh0X2NvbW1hbmQYBiABKAkaLwoNRXZpZGVuY2VFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjMKEkxpc3RUcm91YmxlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkiqwIKE0xpc3RUcm91YmxlUmVzcG9uc2USKQoGZ3JvdXBzGAEgAygLMhkuaG9sZGZhc3QudjEuVHJvdWJsZUdyb3VwEhMKC21vcmVfZ3JvdXBzGAIgASgNEioKB2hlYWx0aHkYAyADKAsyGS5ob2xkZmFzdC52MS5WZXJkaWN0Q291bnQSEAoIZXhhbWluZWQYBCABKA0SEQoJZXhwbGFpbmVkGAUgASgNEhMKC3VuZXhwbGFpbmVkGAYgASgNEikKCmN1dF9xdWV1ZXMYByADKAsyFS5ob2xkZmFzdC52MS5DdXRRdWV1ZRIaChJpbmNvbXBsZXRlX3dvcmtlcnMYCCABKAgSDQoFYXRfbXMYCSABKAMSGAoQcmVhZHNfYXJlX2JpbGxlZBgKIAEoCCKOAgoMVHJvdWJsZUdyb3VwEiYKBGNvZGUYASABKA4yGC5ob2xkZmFzdC52MS5WZXJkaWN0Q29kZRINCgVxdWV1ZRgCIAEoCRIQCghzZW50ZW5jZRgDIAEoCRINCgVjb3VudBgEIAEoDRISCgpvbGRlc3RfaWRzGAUgAygJEhAKCHNpbmNlX21zGAYgASgDEjkKCGV2aWRlbmNlGAcgAygLMicuaG9sZGZhc3QudjEuVHJvdWJsZUdyb3VwLkV2aWRlbmNlRW50cnkSFAoMbmV4dF9jb21tYW5kGAggASgJGi8KDUV2aWRlbmNlRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJFCgxWZXJkaWN0Q291bnQSJgoEY29kZRgBIAEoDjIYLmhvbGRmYXN0LnYxLlZlcmRpY3RDb2RlEg0KBWNvdW50GAIgASgNIjQKCEN1dFF1ZXVlEg0KBXF1ZXVlGAEgASgJEhkKEWV4YW1pbmVkX3VudGlsX21zGAIgASgDIkQKEFdhdGNoVGFza1JlcXVlc3QSCgoCaWQYASABKAkSFAoMZnJvbV92ZXJzaW9uGAIgASgNEg4KBnRlbmFudBgDIAEoCSLTAQoRV2F0Y2hUYXNrUmVzcG9uc2USLAoFZXZlbnQYASABKAsyGy5ob2xkZmFzdC52MS5WZXJzaW9uZWRFdmVudEgAEikKCHByb2dyZXNzGAIgASgLMhUuaG9sZGZhc3QudjEuUHJvZ3Jlc3NIABIxCgprZWVwX2FsaXZlGAMgASgLMhsuaG9sZGZhc3QudjEuV2F0Y2hLZWVwQWxpdmVIABIoCgVkcmFpbhgEIAEoCzIXLmhvbGRmYXN0LnYxLldhdGNoRHJhaW5IAEIICgZ1cGRhdGUibwoOVmVyc2lvbmVkRXZlbnQSDwoHdmVyc2lvbhgBIAEoDRIlCgVldmVudBgCIAEoCzIWLmhvbGRmYXN0LnYxLlRhc2tFdmVudBIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZSIQCg5XYXRjaEtlZXBBbGl2ZSIMCgpXYXRjaERyYWluIlEKEVdhdGNoVGFza3NSZXF1ZXN0EiwKBXRhc2tzGAEgAygLMh0uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYAiABKAkidwoSV2F0Y2hUYXNrc1Jlc3BvbnNlEgoKAmlkGAEgASgJEi4KBnVwZGF0ZRgCIAEoCzIeLmhvbGRmYXN0LnYxLldhdGNoVGFza1Jlc3BvbnNlEiUKBWVycm9yGAMgASgLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIj8KEUNhbmNlbFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkiNQoSQ2FuY2VsVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIjAKElJlZHJpdmVUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkiNgoTUmVkcml2ZVRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayK4AQoTUmVkcml2ZVRhc2tzUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSDAoEdHlwZRgDIAEoCRILCgN0YWcYBCABKAkSGAoQYWNjZXB0ZWRfZnJvbV9tcxgFIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgGIAEoAxIPCgdkcnlfcnVuGAcgASgIEg0KBWxpbWl0GAggASgNEhIKCnBhZ2VfdG9rZW4YCSABKAkikAEKFFJlZHJpdmVUYXNrc1Jlc3BvbnNlEg8KB21hdGNoZWQYASABKA0SEAoIcmVkcml2ZW4YAiABKA0SDwoHcmVmdXNlZBgDIAEoDRIXCg9uZXh0X3BhZ2VfdG9rZW4YBCABKAkSEAoIZXhhbWluZWQYBSABKA0SGQoRZXhhbWluZWRfdW50aWxfbXMYBiABKAMqgAEKDEhpc3RvcnlGYXVsdBIdChlISVNUT1JZX0ZBVUxUX1VOU1BFQ0lGSUVEEAASGQoVSElTVE9SWV9GQVVMVF9DSEFOR0VEEAESGQoVSElTVE9SWV9GQVVMVF9NSVNTSU5HEAISGwoXSElTVE9SWV9GQVVMVF9VTkNPVU5URUQQAyq2BwoLVmVyZGljdENvZGUSHAoYVkVSRElDVF9DT0RFX1VOU1BFQ0lGSUVEEAASGAoUVkVSRElDVF9DT0RFX05PVF9EVUUQARIdChlWRVJESUNUX0NPREVfUVVFVUVfUEFVU0VEEAISGgoWVkVSRElDVF9DT0RFX05PX1dPUktFUhADEiMKH1ZFUkRJQ1RfQ09ERV9OT19XT1JLRVJfRk9SX1RZUEUQBBImCiJWRVJESUNUX0NPREVfTk9fV09SS0VSX0ZPUl9WRVJTSU9OEAUSHQoZVkVSRElDVF9DT0RFX1dPUktFUlNfRlVMTBAGEhsKF1ZFUkRJQ1RfQ09ERV9MQU5FX1dBSVRTEAcSIgoeVkVSRElDVF9DT0RFX0xBTkVfSEVMRF9CWV9ERUFEEAgSGAoUVkVSRElDVF9DT0RFX0JBQ0tPRkYQCRIYChRWRVJESUNUX0NPREVfUlVOTklORxAKEh8KG1ZFUkRJQ1RfQ09ERV9SVU5OSU5HX1NJTEVOVBALEhsKF1ZFUkRJQ1RfQ09ERV9MRUFTRV9MT1NUEAwSHQoZVkVSRElDVF9DT0RFX0NBTkNFTF9BU0tFRBANEh0KGVZFUkRJQ1RfQ09ERV9NRVNTQUdFX0xPU1QQDhIgChxWRVJESUNUX0NPREVfU1RPUkVfVEhST1RUTEVEEA8SHgoaVkVSRElDVF9DT0RFX0RFQURfQVRURU1QVFMQEBIbChdWRVJESUNUX0NPREVfREVBRF9GQVRBTBAREh4KGlZFUkRJQ1RfQ09ERV9ERUFEX0RFQURMSU5FEBISHgoaVkVSRElDVF9DT0RFX0RFQURfTElGRVRJTUUQExIaChZWRVJESUNUX0NPREVfQ0FOQ0VMTEVEEBQSGgoWVkVSRElDVF9DT0RFX1NVQ0NFRURFRBAVEhUKEVZFUkRJQ1RfQ09ERV9HT05FEBYSHQoZVkVSRElDVF9DT0RFX0RVUExJQ0FURV9PRhAXEhgKFFZFUkRJQ1RfQ09ERV9TTk9PWkVEEBgSGQoVVkVSRElDVF9DT0RFX1JFU0VSVkVEEBkSGwoXVkVSRElDVF9DT0RFX1JVTlNfQUxPTkUQGhIhCh1WRVJESUNUX0NPREVfREVBRF9XT1JLRVJfTE9TVBAbEh0KGVZFUkRJQ1RfQ09ERV9TRVJWRVJfR1JBQ0UQHBIZChVWRVJESUNUX0NPREVfU1RBUlRJTkcQHRIbChdWRVJESUNUX0NPREVfU1RPUkVfRlVMTBAeMo0JCgtUYXNrU2VydmljZRJNCgpTdWJtaXRUYXNrEh4uaG9sZGZhc3QudjEuU3VibWl0VGFza1JlcXVlc3QaHy5ob2xkZmFzdC52MS5TdWJtaXRUYXNrUmVzcG9uc2USUAoLU3VibWl0VGFza3MSHy5ob2xkZmFzdC52MS5TdWJtaXRUYXNrc1JlcXVlc3QaIC5ob2xkZmFzdC52MS5TdWJtaXRUYXNrc1Jlc3BvbnNlEkQKB0dldFRhc2sSGy5ob2xkZmFzdC52MS5HZXRUYXNrUmVxdWVzdBocLmhvbGRmYXN0LnYxLkdldFRhc2tSZXNwb25zZRJTCgxHZXRUYXNrQnlLZXkSIC5ob2xkZmFzdC52MS5HZXRUYXNrQnlLZXlSZXF1ZXN0GiEuaG9sZGZhc3QudjEuR2V0VGFza0J5S2V5UmVzcG9uc2USSgoJTGlzdFRhc2tzEh0uaG9sZGZhc3QudjEuTGlzdFRhc2tzUmVxdWVzdBoeLmhvbGRmYXN0LnYxLkxpc3RUYXNrc1Jlc3BvbnNlElkKDkdldFRhc2tIaXN0b3J5EiIuaG9sZGZhc3QudjEuR2V0VGFza0hpc3RvcnlSZXF1ZXN0GiMuaG9sZGZhc3QudjEuR2V0VGFza0hpc3RvcnlSZXNwb25zZRJiChFWZXJpZnlUYXNrSGlzdG9yeRIlLmhvbGRmYXN0LnYxLlZlcmlmeVRhc2tIaXN0b3J5UmVxdWVzdBomLmhvbGRmYXN0LnYxLlZlcmlmeVRhc2tIaXN0b3J5UmVzcG9uc2USUAoLRXhwbGFpblRhc2sSHy5ob2xkZmFzdC52MS5FeHBsYWluVGFza1JlcXVlc3QaIC5ob2xkZmFzdC52MS5FeHBsYWluVGFza1Jlc3BvbnNlElAKC0xpc3RUcm91YmxlEh8uaG9sZGZhc3QudjEuTGlzdFRyb3VibGVSZXF1ZXN0GiAuaG9sZGZhc3QudjEuTGlzdFRyb3VibGVSZXNwb25zZRJMCglXYXRjaFRhc2sSHS5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVzcG9uc2UwARJPCgpXYXRjaFRhc2tzEh4uaG9sZGZhc3QudjEuV2F0Y2hUYXNrc1JlcXVlc3QaHy5ob2xkZmFzdC52MS5XYXRjaFRhc2tzUmVzcG9uc2UwARJNCgpDYW5jZWxUYXNrEh4uaG9sZGZhc3QudjEuQ2FuY2VsVGFza1JlcXVlc3QaHy5ob2xkZmFzdC52MS5DYW5jZWxUYXNrUmVzcG9uc2USUAoLUmVkcml2ZVRhc2sSHy5ob2xkZmFzdC52MS5SZWRyaXZlVGFza1JlcXVlc3QaIC5ob2xkZmFzdC52MS5SZWRyaXZlVGFza1Jlc3BvbnNlElMKDFJlZHJpdmVUYXNrcxIgLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrc1JlcXVlc3QaIS5ob2xkZmFzdC52MS5SZWRyaXZlVGFza3NSZXNwb25zZWIGcHJvdG8z", [file_holdfast_v1_task]);
+  fileDesc("Ch5ob2xkZmFzdC92MS90YXNrX3NlcnZpY2UucHJvdG8SC2hvbGRmYXN0LnYxIogBCgpTdWJtaXRJdGVtEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIfCgRzcGVjGAIgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAMgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxITCgt0cmFjZXBhcmVudBgEIAEoCSJZChFTdWJtaXRUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSJQoEaXRlbRgDIAEoCzIXLmhvbGRmYXN0LnYxLlN1Ym1pdEl0ZW0iSwoSU3VibWl0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJbChJTdWJtaXRUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEiYKBWl0ZW1zGAMgAygLMhcuaG9sZGZhc3QudjEuU3VibWl0SXRlbSJBChNTdWJtaXRUYXNrc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQiQgoTU3VibWl0U3RyZWFtUmVxdWVzdBIrCgdiYXRjaGVzGAEgAygLMhouaG9sZGZhc3QudjEuU3RyZWFtZWRCYXRjaCJkCg1TdHJlYW1lZEJhdGNoEg0KBWJhdGNoGAEgASgNEhIKCnRpbWVvdXRfbXMYAiABKA0SMAoHcmVxdWVzdBgDIAEoCzIfLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tzUmVxdWVzdCJYChRTdWJtaXRTdHJlYW1SZXNwb25zZRIxCgdyZXN1bHRzGAEgAygLMiAuaG9sZGZhc3QudjEuU3RyZWFtZWRCYXRjaFJlc3VsdBINCgVkcmFpbhgCIAEoCCJ3ChNTdHJlYW1lZEJhdGNoUmVzdWx0Eg0KBWJhdGNoGAEgASgNEioKB3Jlc3VsdHMYAiADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQSJQoFZXJyb3IYAyABKAsyFi5ob2xkZmFzdC52MS5JdGVtRXJyb3IijwEKDFN1Ym1pdFJlc3VsdBIKCgJpZBgBIAEoCRIUCgxkZWR1cGxpY2F0ZWQYAiABKAgSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgEIAEoDRIlCgVlcnJvchgFIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciKiAQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGVscBgEIAEoCRIPCgd0YXNrX2lkGAUgASgJEhYKDnJldHJ5X2FmdGVyX21zGAYgASgDEi8KCnZpb2xhdGlvbnMYByADKAsyGy5ob2xkZmFzdC52MS5GaWVsZFZpb2xhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJRCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIjCgR2aWV3GAIgASgOMhUuaG9sZGZhc3QudjEuVGFza1ZpZXcSDgoGdGVuYW50GAMgASgJIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayJyChNHZXRUYXNrQnlLZXlSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSIwoEdmlldxgEIAEoDjIVLmhvbGRmYXN0LnYxLlRhc2tWaWV3IjcKFEdldFRhc2tCeUtleVJlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIvcBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIMCgR0eXBlGAQgASgJEgsKA3RhZxgFIAEoCRIUCgxvcmRlcmluZ19rZXkYBiABKAkSEAoIcmV0cnlpbmcYByABKAgSGAoQYWNjZXB0ZWRfZnJvbV9tcxgIIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgJIAEoAxIRCglwYWdlX3NpemUYCiABKA0SEgoKcGFnZV90b2tlbhgLIAEoCSJ7ChFMaXN0VGFza3NSZXNwb25zZRIgCgV0YXNrcxgBIAMoCzIRLmhvbGRmYXN0LnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCGV4YW1pbmVkGAMgASgNEhkKEWV4YW1pbmVkX3VudGlsX21zGAQgASgDIkkKFUdldFRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIUCgxmcm9tX3ZlcnNpb24YAiABKA0SDgoGdGVuYW50GAMgASgJIlIKFkdldFRhc2tIaXN0b3J5UmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYuaG9sZGZhc3QudjEuVGFza0V2ZW50EhAKCGhhc19tb3JlGAIgASgIIjYKGFZlcmlmeVRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkibAoZVmVyaWZ5VGFza0hpc3RvcnlSZXNwb25zZRIOCgZldmVudHMYASABKA0SKAoFZmF1bHQYAiABKA4yGS5ob2xkZmFzdC52MS5IaXN0b3J5RmF1bHQSFQoNZmF1bHRfdmVyc2lvbhgDIAEoDSJYChJFeHBsYWluVGFza1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEg0KBXF1ZXVlGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCSJsChNFeHBsYWluVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEiUKB3ZlcmRpY3QYAiABKAsyFC5ob2xkZmFzdC52MS5WZXJkaWN0Eg0KBWF0X21zGAMgASgDIuQBCgdWZXJkaWN0EiYKBGNvZGUYASABKA4yGC5ob2xkZmFzdC52MS5WZXJkaWN0Q29kZRIQCghzZW50ZW5jZRgCIAEoCRIQCghzaW5jZV9tcxgDIAEoAxIQCgh1bnRpbF9tcxgEIAEoAxI0CghldmlkZW5jZRgFIAMoCzIiLmhvbGRmYXN0LnYxLlZlcmRpY3QuRXZpZGVuY2VFbnRyeRIUCgxuZXh0X2NvbW1hbmQYBiABKAkaLwoNRXZpZGVuY2VFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjMKEkxpc3RUcm91YmxlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkiqwIKE0xpc3RUcm91YmxlUmVzcG9uc2USKQoGZ3JvdXBzGAEgAygLMhkuaG9sZGZhc3QudjEuVHJvdWJsZUdyb3VwEhMKC21vcmVfZ3JvdXBzGAIgASgNEioKB2hlYWx0aHkYAyADKAsyGS5ob2xkZmFzdC52MS5WZXJkaWN0Q291bnQSEAoIZXhhbWluZWQYBCABKA0SEQoJZXhwbGFpbmVkGAUgASgNEhMKC3VuZXhwbGFpbmVkGAYgASgNEikKCmN1dF9xdWV1ZXMYByADKAsyFS5ob2xkZmFzdC52MS5DdXRRdWV1ZRIaChJpbmNvbXBsZXRlX3dvcmtlcnMYCCABKAgSDQoFYXRfbXMYCSABKAMSGAoQcmVhZHNfYXJlX2JpbGxlZBgKIAEoCCKOAgoMVHJvdWJsZUdyb3VwEiYKBGNvZGUYASABKA4yGC5ob2xkZmFzdC52MS5WZXJkaWN0Q29kZRINCgVxdWV1ZRgCIAEoCRIQCghzZW50ZW5jZRgDIAEoCRINCgVjb3VudBgEIAEoDRISCgpvbGRlc3RfaWRzGAUgAygJEhAKCHNpbmNlX21zGAYgASgDEjkKCGV2aWRlbmNlGAcgAygLMicuaG9sZGZhc3QudjEuVHJvdWJsZUdyb3VwLkV2aWRlbmNlRW50cnkSFAoMbmV4dF9jb21tYW5kGAggASgJGi8KDUV2aWRlbmNlRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJFCgxWZXJkaWN0Q291bnQSJgoEY29kZRgBIAEoDjIYLmhvbGRmYXN0LnYxLlZlcmRpY3RDb2RlEg0KBWNvdW50GAIgASgNIjQKCEN1dFF1ZXVlEg0KBXF1ZXVlGAEgASgJEhkKEWV4YW1pbmVkX3VudGlsX21zGAIgASgDIkQKEFdhdGNoVGFza1JlcXVlc3QSCgoCaWQYASABKAkSFAoMZnJvbV92ZXJzaW9uGAIgASgNEg4KBnRlbmFudBgDIAEoCSLTAQoRV2F0Y2hUYXNrUmVzcG9uc2USLAoFZXZlbnQYASABKAsyGy5ob2xkZmFzdC52MS5WZXJzaW9uZWRFdmVudEgAEikKCHByb2dyZXNzGAIgASgLMhUuaG9sZGZhc3QudjEuUHJvZ3Jlc3NIABIxCgprZWVwX2FsaXZlGAMgASgLMhsuaG9sZGZhc3QudjEuV2F0Y2hLZWVwQWxpdmVIABIoCgVkcmFpbhgEIAEoCzIXLmhvbGRmYXN0LnYxLldhdGNoRHJhaW5IAEIICgZ1cGRhdGUibwoOVmVyc2lvbmVkRXZlbnQSDwoHdmVyc2lvbhgBIAEoDRIlCgVldmVudBgCIAEoCzIWLmhvbGRmYXN0LnYxLlRhc2tFdmVudBIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZSIQCg5XYXRjaEtlZXBBbGl2ZSIMCgpXYXRjaERyYWluIlEKEVdhdGNoVGFza3NSZXF1ZXN0EiwKBXRhc2tzGAEgAygLMh0uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYAiABKAkidwoSV2F0Y2hUYXNrc1Jlc3BvbnNlEgoKAmlkGAEgASgJEi4KBnVwZGF0ZRgCIAEoCzIeLmhvbGRmYXN0LnYxLldhdGNoVGFza1Jlc3BvbnNlEiUKBWVycm9yGAMgASgLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIj8KEUNhbmNlbFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkiNQoSQ2FuY2VsVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIjAKElJlZHJpdmVUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkiNgoTUmVkcml2ZVRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayK4AQoTUmVkcml2ZVRhc2tzUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSDAoEdHlwZRgDIAEoCRILCgN0YWcYBCABKAkSGAoQYWNjZXB0ZWRfZnJvbV9tcxgFIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgGIAEoAxIPCgdkcnlfcnVuGAcgASgIEg0KBWxpbWl0GAggASgNEhIKCnBhZ2VfdG9rZW4YCSABKAkikAEKFFJlZHJpdmVUYXNrc1Jlc3BvbnNlEg8KB21hdGNoZWQYASABKA0SEAoIcmVkcml2ZW4YAiABKA0SDwoHcmVmdXNlZBgDIAEoDRIXCg9uZXh0X3BhZ2VfdG9rZW4YBCABKAkSEAoIZXhhbWluZWQYBSABKA0SGQoRZXhhbWluZWRfdW50aWxfbXMYBiABKAMqgAEKDEhpc3RvcnlGYXVsdBIdChlISVNUT1JZX0ZBVUxUX1VOU1BFQ0lGSUVEEAASGQoVSElTVE9SWV9GQVVMVF9DSEFOR0VEEAESGQoVSElTVE9SWV9GQVVMVF9NSVNTSU5HEAISGwoXSElTVE9SWV9GQVVMVF9VTkNPVU5URUQQAyq2BwoLVmVyZGljdENvZGUSHAoYVkVSRElDVF9DT0RFX1VOU1BFQ0lGSUVEEAASGAoUVkVSRElDVF9DT0RFX05PVF9EVUUQARIdChlWRVJESUNUX0NPREVfUVVFVUVfUEFVU0VEEAISGgoWVkVSRElDVF9DT0RFX05PX1dPUktFUhADEiMKH1ZFUkRJQ1RfQ09ERV9OT19XT1JLRVJfRk9SX1RZUEUQBBImCiJWRVJESUNUX0NPREVfTk9fV09SS0VSX0ZPUl9WRVJTSU9OEAUSHQoZVkVSRElDVF9DT0RFX1dPUktFUlNfRlVMTBAGEhsKF1ZFUkRJQ1RfQ09ERV9MQU5FX1dBSVRTEAcSIgoeVkVSRElDVF9DT0RFX0xBTkVfSEVMRF9CWV9ERUFEEAgSGAoUVkVSRElDVF9DT0RFX0JBQ0tPRkYQCRIYChRWRVJESUNUX0NPREVfUlVOTklORxAKEh8KG1ZFUkRJQ1RfQ09ERV9SVU5OSU5HX1NJTEVOVBALEhsKF1ZFUkRJQ1RfQ09ERV9MRUFTRV9MT1NUEAwSHQoZVkVSRElDVF9DT0RFX0NBTkNFTF9BU0tFRBANEh0KGVZFUkRJQ1RfQ09ERV9NRVNTQUdFX0xPU1QQDhIgChxWRVJESUNUX0NPREVfU1RPUkVfVEhST1RUTEVEEA8SHgoaVkVSRElDVF9DT0RFX0RFQURfQVRURU1QVFMQEBIbChdWRVJESUNUX0NPREVfREVBRF9GQVRBTBAREh4KGlZFUkRJQ1RfQ09ERV9ERUFEX0RFQURMSU5FEBISHgoaVkVSRElDVF9DT0RFX0RFQURfTElGRVRJTUUQExIaChZWRVJESUNUX0NPREVfQ0FOQ0VMTEVEEBQSGgoWVkVSRElDVF9DT0RFX1NVQ0NFRURFRBAVEhUKEVZFUkRJQ1RfQ09ERV9HT05FEBYSHQoZVkVSRElDVF9DT0RFX0RVUExJQ0FURV9PRhAXEhgKFFZFUkRJQ1RfQ09ERV9TTk9PWkVEEBgSGQoVVkVSRElDVF9DT0RFX1JFU0VSVkVEEBkSGwoXVkVSRElDVF9DT0RFX1JVTlNfQUxPTkUQGhIhCh1WRVJESUNUX0NPREVfREVBRF9XT1JLRVJfTE9TVBAbEh0KGVZFUkRJQ1RfQ09ERV9TRVJWRVJfR1JBQ0UQHBIZChVWRVJESUNUX0NPREVfU1RBUlRJTkcQHRIbChdWRVJESUNUX0NPREVfU1RPUkVfRlVMTBAeMuYJCgtUYXNrU2VydmljZRJNCgpTdWJtaXRUYXNrEh4uaG9sZGZhc3QudjEuU3VibWl0VGFza1JlcXVlc3QaHy5ob2xkZmFzdC52MS5TdWJtaXRUYXNrUmVzcG9uc2USUAoLU3VibWl0VGFza3MSHy5ob2xkZmFzdC52MS5TdWJtaXRUYXNrc1JlcXVlc3QaIC5ob2xkZmFzdC52MS5TdWJtaXRUYXNrc1Jlc3BvbnNlElcKDFN1Ym1pdFN0cmVhbRIgLmhvbGRmYXN0LnYxLlN1Ym1pdFN0cmVhbVJlcXVlc3QaIS5ob2xkZmFzdC52MS5TdWJtaXRTdHJlYW1SZXNwb25zZSgBMAESRAoHR2V0VGFzaxIbLmhvbGRmYXN0LnYxLkdldFRhc2tSZXF1ZXN0GhwuaG9sZGZhc3QudjEuR2V0VGFza1Jlc3BvbnNlElMKDEdldFRhc2tCeUtleRIgLmhvbGRmYXN0LnYxLkdldFRhc2tCeUtleVJlcXVlc3QaIS5ob2xkZmFzdC52MS5HZXRUYXNrQnlLZXlSZXNwb25zZRJKCglMaXN0VGFza3MSHS5ob2xkZmFzdC52MS5MaXN0VGFza3NSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuTGlzdFRhc2tzUmVzcG9uc2USWQoOR2V0VGFza0hpc3RvcnkSIi5ob2xkZmFzdC52MS5HZXRUYXNrSGlzdG9yeVJlcXVlc3QaIy5ob2xkZmFzdC52MS5HZXRUYXNrSGlzdG9yeVJlc3BvbnNlEmIKEVZlcmlmeVRhc2tIaXN0b3J5EiUuaG9sZGZhc3QudjEuVmVyaWZ5VGFza0hpc3RvcnlSZXF1ZXN0GiYuaG9sZGZhc3QudjEuVmVyaWZ5VGFza0hpc3RvcnlSZXNwb25zZRJQCgtFeHBsYWluVGFzaxIfLmhvbGRmYXN0LnYxLkV4cGxhaW5UYXNrUmVxdWVzdBogLmhvbGRmYXN0LnYxLkV4cGxhaW5UYXNrUmVzcG9uc2USUAoLTGlzdFRyb3VibGUSHy5ob2xkZmFzdC52MS5MaXN0VHJvdWJsZVJlcXVlc3QaIC5ob2xkZmFzdC52MS5MaXN0VHJvdWJsZVJlc3BvbnNlEkwKCVdhdGNoVGFzaxIdLmhvbGRmYXN0LnYxLldhdGNoVGFza1JlcXVlc3QaHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXNwb25zZTABEk8KCldhdGNoVGFza3MSHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tzUmVxdWVzdBofLmhvbGRmYXN0LnYxLldhdGNoVGFza3NSZXNwb25zZTABEk0KCkNhbmNlbFRhc2sSHi5ob2xkZmFzdC52MS5DYW5jZWxUYXNrUmVxdWVzdBofLmhvbGRmYXN0LnYxLkNhbmNlbFRhc2tSZXNwb25zZRJQCgtSZWRyaXZlVGFzaxIfLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrUmVxdWVzdBogLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrUmVzcG9uc2USUwoMUmVkcml2ZVRhc2tzEiAuaG9sZGZhc3QudjEuUmVkcml2ZVRhc2tzUmVxdWVzdBohLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrc1Jlc3BvbnNlYgZwcm90bzM", [file_holdfast_v1_task]);
 
 /**
  * One submission of a batch.
@@ -176,6 +176,125 @@ export const SubmitTasksResponseSchema: GenMessage<SubmitTasksResponse> = /*@__P
   messageDesc(file_holdfast_v1_task_service, 4);
 
 /**
+ * A message of the client on a SubmitStream.
+ *
+ * @generated from message holdfast.v1.SubmitStreamRequest
+ */
+export type SubmitStreamRequest = Message<"holdfast.v1.SubmitStreamRequest"> & {
+  /**
+   * None: a keep-alive, sent each 20 s without another message.
+   *
+   * @generated from field: repeated holdfast.v1.StreamedBatch batches = 1;
+   */
+  batches: StreamedBatch[];
+};
+
+/**
+ * Describes the message holdfast.v1.SubmitStreamRequest.
+ * Use `create(SubmitStreamRequestSchema)` to create a new message.
+ */
+export const SubmitStreamRequestSchema: GenMessage<SubmitStreamRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 5);
+
+/**
+ * A SubmitTasks call on a SubmitStream. A stream may have 1,024 without an answer; their bytes count as those of unfinished calls.
+ *
+ * @generated from message holdfast.v1.StreamedBatch
+ */
+export type StreamedBatch = Message<"holdfast.v1.StreamedBatch"> & {
+  /**
+   * Chosen by the client, another one for each batch without an answer; the answer carries it.
+   *
+   * @generated from field: uint32 batch = 1;
+   */
+  batch: number;
+
+  /**
+   * The batch is refused with DEADLINE_EXCEEDED if its commit has not begun this many ms after its arrival. 0: no limit.
+   *
+   * @generated from field: uint32 timeout_ms = 2;
+   */
+  timeoutMs: number;
+
+  /**
+   * The tasks.
+   *
+   * @generated from field: holdfast.v1.SubmitTasksRequest request = 3;
+   */
+  request?: SubmitTasksRequest | undefined;
+};
+
+/**
+ * Describes the message holdfast.v1.StreamedBatch.
+ * Use `create(StreamedBatchSchema)` to create a new message.
+ */
+export const StreamedBatchSchema: GenMessage<StreamedBatch> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 6);
+
+/**
+ * A message of the server on a SubmitStream.
+ *
+ * @generated from message holdfast.v1.SubmitStreamResponse
+ */
+export type SubmitStreamResponse = Message<"holdfast.v1.SubmitStreamResponse"> & {
+  /**
+   * Answers. None, and no drain: a keep-alive.
+   *
+   * @generated from field: repeated holdfast.v1.StreamedBatchResult results = 1;
+   */
+  results: StreamedBatchResult[];
+
+  /**
+   * True if the client should open another stream for further batches, and end this one once its batches are answered.
+   *
+   * @generated from field: bool drain = 2;
+   */
+  drain: boolean;
+};
+
+/**
+ * Describes the message holdfast.v1.SubmitStreamResponse.
+ * Use `create(SubmitStreamResponseSchema)` to create a new message.
+ */
+export const SubmitStreamResponseSchema: GenMessage<SubmitStreamResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 7);
+
+/**
+ * The answer to one batch: as of SubmitTasks, or the error that the call would have got.
+ *
+ * @generated from message holdfast.v1.StreamedBatchResult
+ */
+export type StreamedBatchResult = Message<"holdfast.v1.StreamedBatchResult"> & {
+  /**
+   * The number of the batch.
+   *
+   * @generated from field: uint32 batch = 1;
+   */
+  batch: number;
+
+  /**
+   * One result per item, in the order of the items; none if the batch was refused.
+   *
+   * @generated from field: repeated holdfast.v1.SubmitResult results = 2;
+   */
+  results: SubmitResult[];
+
+  /**
+   * The error of a batch that was refused as a whole.
+   *
+   * @generated from field: holdfast.v1.ItemError error = 3;
+   */
+  error?: ItemError | undefined;
+};
+
+/**
+ * Describes the message holdfast.v1.StreamedBatchResult.
+ * Use `create(StreamedBatchResultSchema)` to create a new message.
+ */
+export const StreamedBatchResultSchema: GenMessage<StreamedBatchResult> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 8);
+
+/**
  * The result of one item.
  *
  * @generated from message holdfast.v1.SubmitResult
@@ -222,7 +341,7 @@ export type SubmitResult = Message<"holdfast.v1.SubmitResult"> & {
  * Use `create(SubmitResultSchema)` to create a new message.
  */
 export const SubmitResultSchema: GenMessage<SubmitResult> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 5);
+  messageDesc(file_holdfast_v1_task_service, 9);
 
 /**
  * The error of one item of a batch.
@@ -285,7 +404,7 @@ export type ItemError = Message<"holdfast.v1.ItemError"> & {
  * Use `create(ItemErrorSchema)` to create a new message.
  */
 export const ItemErrorSchema: GenMessage<ItemError> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 6);
+  messageDesc(file_holdfast_v1_task_service, 10);
 
 /**
  * A field that is wrong, as in google.rpc.BadRequest.
@@ -313,7 +432,7 @@ export type FieldViolation = Message<"holdfast.v1.FieldViolation"> & {
  * Use `create(FieldViolationSchema)` to create a new message.
  */
 export const FieldViolationSchema: GenMessage<FieldViolation> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 7);
+  messageDesc(file_holdfast_v1_task_service, 11);
 
 /**
  * Request of GetTask.
@@ -348,7 +467,7 @@ export type GetTaskRequest = Message<"holdfast.v1.GetTaskRequest"> & {
  * Use `create(GetTaskRequestSchema)` to create a new message.
  */
 export const GetTaskRequestSchema: GenMessage<GetTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 8);
+  messageDesc(file_holdfast_v1_task_service, 12);
 
 /**
  * Response of GetTask.
@@ -369,7 +488,7 @@ export type GetTaskResponse = Message<"holdfast.v1.GetTaskResponse"> & {
  * Use `create(GetTaskResponseSchema)` to create a new message.
  */
 export const GetTaskResponseSchema: GenMessage<GetTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 9);
+  messageDesc(file_holdfast_v1_task_service, 13);
 
 /**
  * Request of GetTaskByKey.
@@ -411,7 +530,7 @@ export type GetTaskByKeyRequest = Message<"holdfast.v1.GetTaskByKeyRequest"> & {
  * Use `create(GetTaskByKeyRequestSchema)` to create a new message.
  */
 export const GetTaskByKeyRequestSchema: GenMessage<GetTaskByKeyRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 10);
+  messageDesc(file_holdfast_v1_task_service, 14);
 
 /**
  * Response of GetTaskByKey.
@@ -432,7 +551,7 @@ export type GetTaskByKeyResponse = Message<"holdfast.v1.GetTaskByKeyResponse"> &
  * Use `create(GetTaskByKeyResponseSchema)` to create a new message.
  */
 export const GetTaskByKeyResponseSchema: GenMessage<GetTaskByKeyResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 11);
+  messageDesc(file_holdfast_v1_task_service, 15);
 
 /**
  * Request of ListTasks.
@@ -523,7 +642,7 @@ export type ListTasksRequest = Message<"holdfast.v1.ListTasksRequest"> & {
  * Use `create(ListTasksRequestSchema)` to create a new message.
  */
 export const ListTasksRequestSchema: GenMessage<ListTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 12);
+  messageDesc(file_holdfast_v1_task_service, 16);
 
 /**
  * Response of ListTasks.
@@ -566,7 +685,7 @@ export type ListTasksResponse = Message<"holdfast.v1.ListTasksResponse"> & {
  * Use `create(ListTasksResponseSchema)` to create a new message.
  */
 export const ListTasksResponseSchema: GenMessage<ListTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 13);
+  messageDesc(file_holdfast_v1_task_service, 17);
 
 /**
  * Request of GetTaskHistory.
@@ -601,7 +720,7 @@ export type GetTaskHistoryRequest = Message<"holdfast.v1.GetTaskHistoryRequest">
  * Use `create(GetTaskHistoryRequestSchema)` to create a new message.
  */
 export const GetTaskHistoryRequestSchema: GenMessage<GetTaskHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 14);
+  messageDesc(file_holdfast_v1_task_service, 18);
 
 /**
  * Response of GetTaskHistory.
@@ -629,7 +748,7 @@ export type GetTaskHistoryResponse = Message<"holdfast.v1.GetTaskHistoryResponse
  * Use `create(GetTaskHistoryResponseSchema)` to create a new message.
  */
 export const GetTaskHistoryResponseSchema: GenMessage<GetTaskHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 15);
+  messageDesc(file_holdfast_v1_task_service, 19);
 
 /**
  * Request of VerifyTaskHistory.
@@ -657,7 +776,7 @@ export type VerifyTaskHistoryRequest = Message<"holdfast.v1.VerifyTaskHistoryReq
  * Use `create(VerifyTaskHistoryRequestSchema)` to create a new message.
  */
 export const VerifyTaskHistoryRequestSchema: GenMessage<VerifyTaskHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 16);
+  messageDesc(file_holdfast_v1_task_service, 20);
 
 /**
  * Response of VerifyTaskHistory.
@@ -692,7 +811,7 @@ export type VerifyTaskHistoryResponse = Message<"holdfast.v1.VerifyTaskHistoryRe
  * Use `create(VerifyTaskHistoryResponseSchema)` to create a new message.
  */
 export const VerifyTaskHistoryResponseSchema: GenMessage<VerifyTaskHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 17);
+  messageDesc(file_holdfast_v1_task_service, 21);
 
 /**
  * Request of ExplainTask. Either the id, or the queue and the key.
@@ -734,7 +853,7 @@ export type ExplainTaskRequest = Message<"holdfast.v1.ExplainTaskRequest"> & {
  * Use `create(ExplainTaskRequestSchema)` to create a new message.
  */
 export const ExplainTaskRequestSchema: GenMessage<ExplainTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 18);
+  messageDesc(file_holdfast_v1_task_service, 22);
 
 /**
  * Response of ExplainTask.
@@ -769,7 +888,7 @@ export type ExplainTaskResponse = Message<"holdfast.v1.ExplainTaskResponse"> & {
  * Use `create(ExplainTaskResponseSchema)` to create a new message.
  */
 export const ExplainTaskResponseSchema: GenMessage<ExplainTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 19);
+  messageDesc(file_holdfast_v1_task_service, 23);
 
 /**
  * Why a task has not completed, or how it ended.
@@ -825,7 +944,7 @@ export type Verdict = Message<"holdfast.v1.Verdict"> & {
  * Use `create(VerdictSchema)` to create a new message.
  */
 export const VerdictSchema: GenMessage<Verdict> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 20);
+  messageDesc(file_holdfast_v1_task_service, 24);
 
 /**
  * Request of ListTrouble.
@@ -853,7 +972,7 @@ export type ListTroubleRequest = Message<"holdfast.v1.ListTroubleRequest"> & {
  * Use `create(ListTroubleRequestSchema)` to create a new message.
  */
 export const ListTroubleRequestSchema: GenMessage<ListTroubleRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 21);
+  messageDesc(file_holdfast_v1_task_service, 25);
 
 /**
  * Response of ListTrouble.
@@ -937,7 +1056,7 @@ export type ListTroubleResponse = Message<"holdfast.v1.ListTroubleResponse"> & {
  * Use `create(ListTroubleResponseSchema)` to create a new message.
  */
 export const ListTroubleResponseSchema: GenMessage<ListTroubleResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 22);
+  messageDesc(file_holdfast_v1_task_service, 26);
 
 /**
  * Unfinished tasks of one queue that wait, or have stopped, for one cause; or a cause that concerns no task yet.
@@ -1007,7 +1126,7 @@ export type TroubleGroup = Message<"holdfast.v1.TroubleGroup"> & {
  * Use `create(TroubleGroupSchema)` to create a new message.
  */
 export const TroubleGroupSchema: GenMessage<TroubleGroup> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 23);
+  messageDesc(file_holdfast_v1_task_service, 27);
 
 /**
  * A number of tasks with one verdict.
@@ -1035,7 +1154,7 @@ export type VerdictCount = Message<"holdfast.v1.VerdictCount"> & {
  * Use `create(VerdictCountSchema)` to create a new message.
  */
 export const VerdictCountSchema: GenMessage<VerdictCount> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 24);
+  messageDesc(file_holdfast_v1_task_service, 28);
 
 /**
  * A queue with older tasks that a call did not examine.
@@ -1063,7 +1182,7 @@ export type CutQueue = Message<"holdfast.v1.CutQueue"> & {
  * Use `create(CutQueueSchema)` to create a new message.
  */
 export const CutQueueSchema: GenMessage<CutQueue> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 25);
+  messageDesc(file_holdfast_v1_task_service, 29);
 
 /**
  * Request of WatchTask.
@@ -1098,7 +1217,7 @@ export type WatchTaskRequest = Message<"holdfast.v1.WatchTaskRequest"> & {
  * Use `create(WatchTaskRequestSchema)` to create a new message.
  */
 export const WatchTaskRequestSchema: GenMessage<WatchTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 26);
+  messageDesc(file_holdfast_v1_task_service, 30);
 
 /**
  * One message of a WatchTask stream.
@@ -1151,7 +1270,7 @@ export type WatchTaskResponse = Message<"holdfast.v1.WatchTaskResponse"> & {
  * Use `create(WatchTaskResponseSchema)` to create a new message.
  */
 export const WatchTaskResponseSchema: GenMessage<WatchTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 27);
+  messageDesc(file_holdfast_v1_task_service, 31);
 
 /**
  * An event with its place in the history.
@@ -1186,7 +1305,7 @@ export type VersionedEvent = Message<"holdfast.v1.VersionedEvent"> & {
  * Use `create(VersionedEventSchema)` to create a new message.
  */
 export const VersionedEventSchema: GenMessage<VersionedEvent> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 28);
+  messageDesc(file_holdfast_v1_task_service, 32);
 
 /**
  * Keeps a connection from being closed as idle.
@@ -1201,7 +1320,7 @@ export type WatchKeepAlive = Message<"holdfast.v1.WatchKeepAlive"> & {
  * Use `create(WatchKeepAliveSchema)` to create a new message.
  */
 export const WatchKeepAliveSchema: GenMessage<WatchKeepAlive> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 29);
+  messageDesc(file_holdfast_v1_task_service, 33);
 
 /**
  * Announces the end of a stream.
@@ -1216,7 +1335,7 @@ export type WatchDrain = Message<"holdfast.v1.WatchDrain"> & {
  * Use `create(WatchDrainSchema)` to create a new message.
  */
 export const WatchDrainSchema: GenMessage<WatchDrain> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 30);
+  messageDesc(file_holdfast_v1_task_service, 34);
 
 /**
  * Request of WatchTasks.
@@ -1244,7 +1363,7 @@ export type WatchTasksRequest = Message<"holdfast.v1.WatchTasksRequest"> & {
  * Use `create(WatchTasksRequestSchema)` to create a new message.
  */
 export const WatchTasksRequestSchema: GenMessage<WatchTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 31);
+  messageDesc(file_holdfast_v1_task_service, 35);
 
 /**
  * One message of a WatchTasks stream.
@@ -1279,7 +1398,7 @@ export type WatchTasksResponse = Message<"holdfast.v1.WatchTasksResponse"> & {
  * Use `create(WatchTasksResponseSchema)` to create a new message.
  */
 export const WatchTasksResponseSchema: GenMessage<WatchTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 32);
+  messageDesc(file_holdfast_v1_task_service, 36);
 
 /**
  * Request of CancelTask.
@@ -1314,7 +1433,7 @@ export type CancelTaskRequest = Message<"holdfast.v1.CancelTaskRequest"> & {
  * Use `create(CancelTaskRequestSchema)` to create a new message.
  */
 export const CancelTaskRequestSchema: GenMessage<CancelTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 33);
+  messageDesc(file_holdfast_v1_task_service, 37);
 
 /**
  * Response of CancelTask.
@@ -1335,7 +1454,7 @@ export type CancelTaskResponse = Message<"holdfast.v1.CancelTaskResponse"> & {
  * Use `create(CancelTaskResponseSchema)` to create a new message.
  */
 export const CancelTaskResponseSchema: GenMessage<CancelTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 34);
+  messageDesc(file_holdfast_v1_task_service, 38);
 
 /**
  * Request of RedriveTask.
@@ -1363,7 +1482,7 @@ export type RedriveTaskRequest = Message<"holdfast.v1.RedriveTaskRequest"> & {
  * Use `create(RedriveTaskRequestSchema)` to create a new message.
  */
 export const RedriveTaskRequestSchema: GenMessage<RedriveTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 35);
+  messageDesc(file_holdfast_v1_task_service, 39);
 
 /**
  * Response of RedriveTask.
@@ -1384,7 +1503,7 @@ export type RedriveTaskResponse = Message<"holdfast.v1.RedriveTaskResponse"> & {
  * Use `create(RedriveTaskResponseSchema)` to create a new message.
  */
 export const RedriveTaskResponseSchema: GenMessage<RedriveTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 36);
+  messageDesc(file_holdfast_v1_task_service, 40);
 
 /**
  * Request of RedriveTasks.
@@ -1461,7 +1580,7 @@ export type RedriveTasksRequest = Message<"holdfast.v1.RedriveTasksRequest"> & {
  * Use `create(RedriveTasksRequestSchema)` to create a new message.
  */
 export const RedriveTasksRequestSchema: GenMessage<RedriveTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 37);
+  messageDesc(file_holdfast_v1_task_service, 41);
 
 /**
  * Response of RedriveTasks.
@@ -1517,7 +1636,7 @@ export type RedriveTasksResponse = Message<"holdfast.v1.RedriveTasksResponse"> &
  * Use `create(RedriveTasksResponseSchema)` to create a new message.
  */
 export const RedriveTasksResponseSchema: GenMessage<RedriveTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 38);
+  messageDesc(file_holdfast_v1_task_service, 42);
 
 /**
  * What is wrong with a history.
@@ -1832,6 +1951,18 @@ export const TaskService: GenService<{
     methodKind: "unary";
     input: typeof SubmitTasksRequestSchema;
     output: typeof SubmitTasksResponseSchema;
+  },
+  /**
+   * The same as many SubmitTasks calls, without the cost of a call for each: every batch of a message is one, for a queue of its own, and
+   * is answered as soon as it is stored, in any order. A stream that breaks leaves batches without an answer: send them again with the
+   * same keys. Over gRPC alone; simple clients call SubmitTasks.
+   *
+   * @generated from rpc holdfast.v1.TaskService.SubmitStream
+   */
+  submitStream: {
+    methodKind: "bidi_streaming";
+    input: typeof SubmitStreamRequestSchema;
+    output: typeof SubmitStreamResponseSchema;
   },
   /**
    * Returns one task. NOT_FOUND, reason TASK_NOT_FOUND, if it does not exist, is no longer kept, or may not be read.
