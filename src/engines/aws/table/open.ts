@@ -12,7 +12,6 @@ import { KnownTasks } from './items/known-tasks.ts';
 import { Nonces } from './items/nonces.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import { Meter } from './meter.ts';
-import { placeOfWrite } from './place-of-write.ts';
 import { FirstPlaces } from './read/first-places.ts';
 import { createRegistry } from './registry.ts';
 import { Shards } from './schema/shards.ts';
@@ -75,9 +74,8 @@ export function tableClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
 export function openTable(options: TableOptions): TableParts {
   const { table, clock, log = silentLog } = options;
   const load = new Dependency('table', clock, log);
-  const observed = { ...options, placeOf: placeOfWrite };
-  const client = instrument(tableClient(options.client), load, observed);
-  const leases = instrument(tableClient(options.client), load, observed);
+  const client = instrument(tableClient(options.client), load, options);
+  const leases = instrument(tableClient(options.client), load, options);
   const meter = new Meter();
   const calls = new TableCalls({ leases, others: client }, load, table, clock, meter);
   const nonces = new Nonces(clock);
