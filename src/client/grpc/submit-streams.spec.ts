@@ -3,6 +3,7 @@ import { item } from '../../../test/fixtures/api-node.ts';
 import { type ListeningNode, startListeningNode } from '../../../test/fixtures/listening-node.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { SubmitStreamRequest, SubmitStreamResponse } from '../../core/messages.ts';
+import { systemClock } from '../../platform/clock.ts';
 import type { Api, ServerStream } from '../../rpc/api/api.ts';
 import type { NodeApi } from '../../rpc/api/create-api.ts';
 import type { Transport } from '../transport.ts';
@@ -19,6 +20,8 @@ interface Watched {
   readonly messages: number[][];
   /** The number of batches that were submitted, on streams and by calls. */
   submitted: number;
+  /** The time in ms that was left of the timeout of each of them. */
+  readonly leftMs: number[];
   streams: number;
 }
 
@@ -29,11 +32,13 @@ async function start(
   stream: (api: NodeApi, ...args: Parameters<OpenStream>) => ReturnType<OpenStream> = (api, ...args) =>
     api.submitStream(...args),
 ): Promise<Watched> {
-  const seen = { messages: [] as number[][], submitted: 0, streams: 0 };
+  const seen = { messages: [] as number[][], submitted: 0, leftMs: [] as number[], streams: 0 };
+  const { monotonic } = systemClock();
   const node = await startListeningNode({
     wrap: (api) => ({
       submit: (...args) => {
         seen.submitted++;
+        seen.leftMs.push((args[1].notAfterMs ?? Number.NaN) - monotonic());
         return api.submit(...args);
       },
       call: (...args) => api.call(...args),
@@ -45,9 +50,9 @@ async function start(
         seen.streams++;
         const receiver = stream(api, ...args);
         return {
-          message(message: SubmitStreamRequest) {
+          message(message: SubmitStreamRequest, bytes?: number) {
             if (message.kind === 'batches') seen.messages.push(message.batches.map(({ batch }) => batch));
-            receiver.message(message);
+            receiver.message(message, bytes);
           },
           closed: (error) => receiver.closed(error),
         };
@@ -182,4 +187,49 @@ it('a client that closes still gets the answers to what it has sent', async () =
   await Promise.resolve();
   await seen.client.close();
   expect(await Promise.all(sent)).toHaveLength(10);
+});
+
+it('a client that closes sends the batches of this turn, and rejects those that wait for room', async () => {
+  const release: (() => void)[] = [];
+  const seen = await start((api, stream, context, admission) =>
+    api.submitStream(stream, context, {
+      ...admission,
+      submit: (...args) =>
+        new Promise<void>((resolve) => release.push(resolve)).then(() => admission.submit(...args)),
+    }),
+  );
+  const connected = submit(seen.client, 'q', 'first');
+  await expect.poll(() => release.length).toBe(1);
+  release[0]?.();
+  await connected;
+  const sent = Array.from({ length: 512 }, (_, i) => submit(seen.client, 'q', `${i}`));
+  const waiting = Array.from({ length: 10 }, (_, i) => submit(seen.client, 'q', `waits ${i}`, 0));
+  const rejected = Promise.allSettled(waiting);
+  await seen.client.close();
+  for (const one of await rejected) expect(one).toMatchObject({ reason: { reason: 'ABANDONED' } });
+  await expect.poll(() => release.length).toBe(513);
+  for (const go of release) go();
+  expect(await Promise.all(sent)).toHaveLength(512);
+  expect(seen.streams).toBe(1);
+});
+
+it('a batch that a call repeats has the time that is left of its timeout', async () => {
+  const refusal = new HoldfastError('RESOURCE_EXHAUSTED', 'TOO_MANY_STREAMS', 'full', {
+    retryAfterMs: 1_000,
+  });
+  const seen = await start((_, stream) => ({
+    message: () => void setTimeout(() => stream.end(refusal), 400),
+    closed() {},
+  }));
+  await submit(seen.client, 'q', 'k', 5_000);
+  expect(seen.leftMs[0]).toBeLessThanOrEqual(4_601);
+});
+
+it('calls are made instead of streams from which no message comes twice', async () => {
+  const seen = await start(() => ({ message() {}, closed() {} }));
+  for (const key of ['k', 'l'])
+    await expect(submit(seen.client, 'q', key, 100)).rejects.toMatchObject({ reason: 'TIMED_OUT' });
+  const { results } = await submit(seen.client, 'q', 'm');
+  expect(results).toMatchObject([{ deduplicated: false }]);
+  expect(seen).toMatchObject({ streams: 2, submitted: 1 });
 });

@@ -14,6 +14,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { errorOf } from '../backoff.ts';
 import { Fifo } from '../fifo.ts';
 import type { CallOptions, Outgoing, StreamEvents } from '../transport.ts';
+import { abandoned } from './errors.ts';
 
 /** A stream without a batch for this time in ms is ended: an open one would keep a process alive that has nothing more to do. */
 const idleMs = 250;
@@ -25,6 +26,8 @@ const windowBatches = limits.submitStreamBatches / 2;
 const refusedMs = 30_000;
 /** The same for a server that is stopping, which still takes calls. */
 const drainingMs = 1_000;
+/** The number of streams without any message after which calls are made: a proxy may hold the messages of streams back. */
+const mostMute = 2;
 
 /** A message on the stream: encoded batches, which may stand one behind the other. A keep-alive has none. */
 export interface EncodedBatches {
@@ -36,6 +39,8 @@ interface PendingBatch {
   readonly request: SubmitBatch;
   readonly options: CallOptions;
   readonly bytes: Uint8Array;
+  /** Its deadline by the monotonic clock. */
+  readonly notAfterMs: number | undefined;
   connection: Connection | undefined;
   cancelTimeout: () => void;
   resolve(result: SubmitBatchResult): void;
@@ -46,6 +51,8 @@ interface PendingBatch {
 interface Connection {
   readonly out: Outgoing<EncodedBatches>;
   readonly pending: Map<number, PendingBatch>;
+  /** True once the server has sent a message. */
+  hasAnswered: boolean;
   /** True once the sending side has ended. */
   isEnding: boolean;
 }
@@ -73,6 +80,8 @@ export class SubmitStreams {
   #number = 0;
   #usedAtMs = 0;
   #isTicking = false;
+  /** The number of streams, one after the other, from which no message came before a batch timed out. */
+  #mute = 0;
   #callsUntilMs = 0;
   #isClosed = false;
 
@@ -95,8 +104,9 @@ export class SubmitStreams {
     } catch (thrown) {
       return Promise.reject(asHoldfastError(thrown));
     }
+    const notAfterMs = timeoutMs > 0 ? clock.monotonic() + timeoutMs : undefined;
     const pending: PendingBatch = {
-      ...{ number, request, options, bytes, connection: undefined, resolve, reject },
+      ...{ number, request, options, bytes, notAfterMs, connection: undefined, resolve, reject },
       cancelTimeout: () => {},
     };
     if (timeoutMs > 0) pending.cancelTimeout = clock.after(timeoutMs, () => void this.#expire(pending));
@@ -105,9 +115,19 @@ export class SubmitStreams {
     return promise;
   }
 
-  /** Opens no further stream. The one that is open ends once its batches are answered. */
+  /**
+   * Sends the batches of this turn, rejects those for which the window has no room, and opens no further stream. The one that is
+   * open ends once its batches are answered.
+   */
   close(): void {
     this.#isClosed = true;
+    this.#flush();
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (next.connection === gone) continue;
+      next.connection = gone;
+      next.cancelTimeout();
+      next.reject(abandoned());
+    }
     const current = this.#current;
     if (current !== undefined) this.#leave(current);
   }
@@ -144,6 +164,7 @@ export class SubmitStreams {
     } catch (thrown) {
       const error = asHoldfastError(thrown);
       for (const one of batches) this.#end(one)?.reject(error);
+      this.#fill();
     }
   }
 
@@ -158,12 +179,14 @@ export class SubmitStreams {
         if (connection !== undefined) this.#ended(connection, error);
       },
     });
-    connection = { out, pending, isEnding: false };
+    connection = { out, pending, hasAnswered: false, isEnding: false };
     if (endedBefore !== undefined) throw endedBefore.error ?? streamEnded;
     return connection;
   }
 
   #received(connection: Connection, message: SubmitStreamResponse): void {
+    connection.hasAnswered = true;
+    this.#mute = 0;
     if (message.kind === 'results') {
       for (const result of message.results) this.#answered(connection, result);
       this.#fill();
@@ -182,6 +205,15 @@ export class SubmitStreams {
   #leave(connection: Connection): void {
     if (this.#current === connection) this.#current = undefined;
     this.#endIfAnswered(connection);
+  }
+
+  /** Leaves a stream on which a batch was not answered in time. After a second one without any message, calls are made instead. */
+  #leaveMute(connection: Connection): void {
+    if (!connection.hasAnswered && connection === this.#current && ++this.#mute >= mostMute) {
+      this.#mute = 0;
+      this.#callsUntilMs = this.#options.clock.monotonic() + refusedMs;
+    }
+    this.#leave(connection);
   }
 
   #endIfAnswered(connection: Connection): void {
@@ -211,7 +243,7 @@ export class SubmitStreams {
     const isWaiting = connection === undefined && !this.#outbox.includes(pending);
     if (isWaiting) pending.connection = gone;
     else this.#end(pending);
-    if (connection !== undefined) this.#leave(connection);
+    if (connection !== undefined) this.#leaveMute(connection);
     this.#fill();
     pending.reject(await this.#options.timedOut());
   }
@@ -225,10 +257,16 @@ export class SubmitStreams {
     if (restMs > 0) this.#callsUntilMs = this.#options.clock.monotonic() + restMs;
     for (const one of lost) {
       this.#end(one);
-      if (restMs === 0) one.reject(error);
-      else this.#options.call(one.request, one.options).then(one.resolve, one.reject);
+      if (restMs === 0 || this.#isClosed) one.reject(error);
+      else this.#options.call(one.request, this.#restOf(one)).then(one.resolve, one.reject);
     }
     this.#fill();
+  }
+
+  /** Returns the options of a batch that is sent again, with the time that is left of its timeout. */
+  #restOf({ options, notAfterMs }: PendingBatch): CallOptions {
+    if (notAfterMs === undefined) return options;
+    return { ...options, timeoutMs: Math.max(1, notAfterMs - this.#options.clock.monotonic()) };
   }
 
   /** Ends the stream once it has had no batch for a while. */
@@ -247,7 +285,7 @@ export class SubmitStreams {
 }
 
 /** The connection of a batch that has ended. */
-const gone: Connection = { out: undefined as never, pending: new Map(), isEnding: true };
+const gone: Connection = { out: undefined as never, pending: new Map(), hasAnswered: false, isEnding: true };
 
 /** Returns for how long calls are made instead of a stream that ended with this error, in ms; 0 if the stream is opened again. */
 function callsAfter({ code, reason }: HoldfastError): number {

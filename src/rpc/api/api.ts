@@ -61,7 +61,11 @@ export interface ServerStream<Message> {
 
 /** Receives the client's messages of one stream. */
 export interface StreamReceiver<Message> {
-  message(message: Message): void;
+  /**
+   * `bytes` is the length of the encoded message, which stays in memory as long as a part of the message does. 0 or absent:
+   * the message was not decoded from bytes.
+   */
+  message(message: Message, bytes?: number): void;
   /**
    * Called once, after all messages of the stream: without an error if the client ended the stream, with an error if
    * the stream broke.
@@ -95,7 +99,7 @@ export interface Api {
   work(stream: ServerStream<WorkResponse>, context: CallContext): StreamReceiver<WorkRequest>;
   report(stream: ServerStream<ReportResponse>, context: CallContext): StreamReceiver<ReportRequest>;
   /**
-   * Throws RESOURCE_EXHAUSTED, reason LIMIT_REACHED, if a new stream of this identity would be refused with it. A listener
+   * Throws RESOURCE_EXHAUSTED, reason TOO_MANY_STREAMS, if a new stream of this identity would be refused with it. A listener
    * asks at the headers of a stream, since its objects cost much more than a refusal.
    */
   ensureStreamRoom(identity: Identity): void;

@@ -25,6 +25,19 @@ export function parser<T>(parse: (bytes: Uint8Array) => T): (bytes: Buffer) => P
   };
 }
 
+/** A message with the length of its encoding. */
+export interface SizedMessage<T> {
+  readonly message: T;
+  readonly bytes: number;
+}
+
+/** Parses messages whose parts are views of the whole message, so that each part keeps all its bytes in memory. */
+export function sizedParser<T>(
+  parse: (bytes: Uint8Array) => T,
+): (bytes: Buffer) => ParseResult<SizedMessage<T>> {
+  return parser((bytes) => ({ message: parse(bytes), bytes: bytes.length }));
+}
+
 /** Unknown fields are dropped, because a message may be kept for as long as its call is open. */
 export function messageParser<D extends DescMessage>(
   desc: D,

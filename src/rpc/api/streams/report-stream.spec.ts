@@ -247,23 +247,23 @@ describe('a Report stream', () => {
 
   it('is cut when the unanswered reports of its identity exceed their share, which answers free', async () => {
     const node = await apiNode();
-    // A settlement counts 256 bytes beside its result.
-    const result = new Uint8Array(limits.wireMessageBytes - 256);
+    // A settlement counts 256 bytes beside the bytes of its message.
+    const bytes = limits.wireMessageBytes - 256;
     const settlements = (batch: number): ReportRequest => ({
       kind: 'settlements',
       batch,
-      items: [{ ...ok(Uint8Array.of(1)), lease: new Uint8Array(), result }],
+      items: [{ ...ok(Uint8Array.of(1)), lease: new Uint8Array() }],
     });
     const fill = (count: number) => {
       const streams = [report(node), report(node)] as const;
       for (const { worker } of streams) worker.message(hello);
-      for (let i = 0; i < count; i++) streams[i % 2]?.worker.message(settlements(i + 1));
+      for (let i = 0; i < count; i++) streams[i % 2]?.worker.message(settlements(i + 1), bytes);
       return streams;
     };
     const most = limits.reportBytesPerIdentity / limits.wireMessageBytes;
     const [one, two] = fill(most);
     expect([one.recorded.ended, two.recorded.ended]).toEqual([false, false]);
-    one.worker.message(settlements(most + 1));
+    one.worker.message(settlements(most + 1), bytes);
     expect(one.recorded.error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'LIMIT_REACHED' });
     expect(two.recorded.ended).toBe(false);
     await node.clock.settle();

@@ -10,7 +10,7 @@ import { reportHello } from '../validation/tables.ts';
 import { ensure } from '../validation/validate.ts';
 import { badSequence, inertReceiver, openChannel, type ServerChannel } from './server-channel.ts';
 
-/** The memory of one heartbeat or settlement beside its lease and its texts, in bytes. */
+/** The memory of one heartbeat or settlement beside the bytes of its message. */
 const itemBytes = 256;
 
 type ReportBatch = Extract<ReportRequest, { batch: number }>;
@@ -62,7 +62,7 @@ export function reportStream(
     return { ...from, hellos: deps.service.hellosOf(from.sessionId) };
   }
 
-  function take(message: ReportRequest): void {
+  function take(message: ReportRequest, bytes: number): void {
     if (message.kind === 'hello') {
       greet(message);
       return;
@@ -71,7 +71,7 @@ export function reportStream(
     if (message.kind === 'keepAlive') return;
     ensureCount(message.items, deps.clock.now());
     if (waiting === limits.reportBatches) throw tooMany;
-    const uncount = deps.reportBytes.take(context.identity, bytesOf(message));
+    const uncount = deps.reportBytes.take(context.identity, bytes + itemBytes * message.items.length);
     waiting++;
     const from = asOfNow(reporter);
     void deps.unanswered
@@ -92,11 +92,11 @@ export function reportStream(
   }
 
   return {
-    message(message) {
+    message(message, bytes = 0) {
       if (isFinishing) return;
       open.messageReceived();
       try {
-        take(message);
+        take(message, bytes);
       } catch (thrown) {
         open.end(asHoldfastError(thrown));
       }
@@ -106,16 +106,6 @@ export function reportStream(
       if (error !== undefined || waiting === 0) open.end();
     },
   };
-}
-
-/** Returns the bytes of memory of a batch that waits for its answer. */
-function bytesOf(message: ReportBatch): number {
-  let bytes = itemBytes * message.items.length;
-  if (message.kind === 'settlements')
-    for (const { lease, result, message: text } of message.items)
-      bytes += lease.length + (result?.length ?? 0) + text.length;
-  else for (const { lease, progress } of message.items) bytes += lease.length + (progress?.note.length ?? 0);
-  return bytes;
 }
 
 function helloFirst(kind: string): HoldfastError {

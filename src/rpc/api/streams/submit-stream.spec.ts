@@ -5,7 +5,6 @@ import {
   callContext,
   item,
   RecordingStream,
-  specOf,
 } from '../../../../test/fixtures/api-node.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
@@ -90,8 +89,9 @@ it('a batch for which there is no room is refused, and an answered one gives its
     },
   };
   const { recorded, client } = open(node, small);
-  const large = (key: string) => item(key, { spec: specOf(JSON.stringify('x'.repeat(150_000))) });
-  client.message(batches(batch(1, 'a', [large('k')]), batch(2, 'a', [large('l')])));
+  // Whatever the parts of a message are, its bytes stay in memory until its last batch is answered.
+  client.message(batches(batch(1, 'a', [item('k')])), 150_000);
+  client.message(batches(batch(2, 'a', [item('l')])), 150_000);
   await node.clock.settle();
   const answers = Object.fromEntries(resultsOf(recorded).map((one) => [one.batch, one]));
   expect(answers[1]).toMatchObject({ results: [{ deduplicated: false }] });
@@ -134,4 +134,40 @@ it('a client that ends its side gets the answers to all its batches', async () =
   await node.clock.settle();
   expect(resultsOf(recorded)).toHaveLength(1);
   expect(recorded.ended).toBe(true);
+});
+
+it('the bytes of a message are taken once, and given back with the answer to its last batch', async () => {
+  const node = await apiNode();
+  let taken = 0;
+  const release: (() => void)[] = [];
+  const { client } = open(node, {
+    take(bytes) {
+      taken += bytes;
+      return undefined;
+    },
+    giveBack(bytes) {
+      taken -= bytes;
+    },
+    submit: (...args) =>
+      new Promise<void>((resolve) => release.push(resolve)).then(() => node.api.submit(...args)),
+  });
+  client.message(batches(batch(1, 'a', [item('k')]), batch(2, 'b', [item('k')])), 1_000_000);
+  expect(taken).toBeGreaterThan(1_000_000);
+  expect(taken).toBeLessThan(1_010_000);
+  release[1]?.();
+  await node.clock.settle();
+  expect(taken).toBeGreaterThan(1_000_000);
+  release[0]?.();
+  await node.clock.settle();
+  expect(taken).toBe(0);
+});
+
+it('a client that ends its side in the turn of the answers gets them', async () => {
+  const node = await apiNode();
+  const { recorded, client } = open(node, { submit: () => Promise.resolve({ results: [] }) });
+  client.message(batches(batch(1, 'a', [item('k')])));
+  await Promise.resolve();
+  client.closed(undefined);
+  await node.clock.settle();
+  expect(resultsOf(recorded)).toHaveLength(1);
 });

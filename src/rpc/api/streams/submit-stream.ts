@@ -3,7 +3,6 @@ import { limits } from '../../../core/limits.ts';
 import type {
   StreamedBatch,
   StreamedResult,
-  SubmitBatch,
   SubmitStreamRequest,
   SubmitStreamResponse,
 } from '../../../core/messages.ts';
@@ -12,9 +11,9 @@ import type { CallContext, ServerStream, StreamReceiver, SubmissionAdmission } f
 import type { ApiDeps } from '../api-deps.ts';
 import { inertReceiver, openChannel } from './server-channel.ts';
 
-/** The memory of one submission that waits for the store beside its spec and its texts, in bytes. */
+/** The memory of one submission that waits for the store beside the bytes of its message. */
 const itemBytes = 512;
-/** The memory of one batch that waits for the store beside its items, in bytes. */
+/** The memory of one batch that waits for the store beside its items and the bytes of its message. */
 const batchBytes = 1_024;
 /** The most answers of one message: with 100 results each they stay well below the largest message that a client reads. */
 const mostAnswers = 128;
@@ -56,10 +55,26 @@ export function submitStream(
     if (answers.push(one) === 1) queueMicrotask(flush);
   }
 
-  function take({ batch, timeoutMs, request }: StreamedBatch): void {
-    const bytes = bytesOf(request);
+  /** Takes the batches of one message. Each of them keeps the whole message in memory until it is answered. */
+  function takeMessage(batches: readonly StreamedBatch[], bytes: number): void {
+    if (waiting + batches.length > limits.submitStreamBatches) throw tooMany;
     const refusal = admission.take(bytes);
     if (refusal !== undefined) {
+      for (const { batch } of batches) answer({ batch, error: itemError(refusal) });
+      return;
+    }
+    let unanswered = batches.length;
+    const release = (): void => {
+      if (--unanswered === 0) admission.giveBack(bytes);
+    };
+    for (const one of batches) take(one, release);
+  }
+
+  function take({ batch, timeoutMs, request }: StreamedBatch, release: () => void): void {
+    const bytes = batchBytes + itemBytes * request.items.length;
+    const refusal = admission.take(bytes);
+    if (refusal !== undefined) {
+      release();
       answer({ batch, error: itemError(refusal) });
       return;
     }
@@ -67,6 +82,7 @@ export function submitStream(
     const done = (one: StreamedResult): void => {
       waiting--;
       admission.giveBack(bytes);
+      release();
       answer(one);
     };
     const { identity, traceparent, signal } = context;
@@ -82,33 +98,26 @@ export function submitStream(
   function finish(): void {
     isFinishing = true;
     ended = true;
-    if (waiting === 0) open.end();
+    flush();
   }
 
   return {
-    message(message) {
+    message(message, bytes = 0) {
       if (isFinishing) return;
       open.messageReceived();
       if (message.kind === 'keepAlive') return;
       try {
-        if (waiting + message.batches.length > limits.submitStreamBatches) throw tooMany;
-        for (const one of message.batches) take(one);
+        takeMessage(message.batches, bytes);
       } catch (thrown) {
         open.end(asHoldfastError(thrown));
       }
     },
     closed(error) {
       ended = true;
-      if (error !== undefined || waiting === 0) open.end();
+      if (error === undefined) flush();
+      else open.end();
     },
   };
-}
-
-/** Returns the bytes of memory of a batch that waits for its answer. */
-function bytesOf({ items }: SubmitBatch): number {
-  let bytes = batchBytes;
-  for (const { spec, key } of items) bytes += itemBytes + spec.length + key.length;
-  return bytes;
 }
 
 const tooMany = new HoldfastError(

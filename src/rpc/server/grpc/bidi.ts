@@ -3,7 +3,7 @@ import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { CallContext, ServerStream, StreamReceiver } from '../../api/api.ts';
 import type { CallBytes } from '../admission/receiving-budget.ts';
-import type { ParseResult } from '../parse.ts';
+import type { ParseResult, SizedMessage } from '../parse.ts';
 import { statusOf } from '../status.ts';
 import { bytesOf } from './admitted-calls.ts';
 import { callerGone, startCall } from './calls.ts';
@@ -23,7 +23,7 @@ export function bidiHandler<I, O>(
   { clock }: { readonly clock: Clock },
   encode: (message: O) => Buffer,
   open: StreamOpener<I, O>,
-): handleBidiStreamingCall<ParseResult<I>, Buffer> {
+): handleBidiStreamingCall<ParseResult<SizedMessage<I>>, Buffer> {
   return (call) => {
     // Without an 'error' listener an error of the gRPC call would end the process as an uncaught exception.
     call.on('error', () => {});
@@ -52,7 +52,7 @@ export function bidiHandler<I, O>(
  * has ended. Returns a function that passes the server's own end of the stream to the receiver in the same way.
  */
 function forwardRequests<I, O>(
-  call: ServerDuplexStream<ParseResult<I>, Buffer>,
+  call: ServerDuplexStream<ParseResult<SizedMessage<I>>, Buffer>,
   stream: GrpcStream<O>,
   receiver: StreamReceiver<I>,
 ): (error: HoldfastError | undefined) => void {
@@ -66,11 +66,11 @@ function forwardRequests<I, O>(
     stream.end(error);
     closed(error);
   };
-  call.on('data', (message: ParseResult<I>) => {
+  call.on('data', (parsed: ParseResult<SizedMessage<I>>) => {
     if (hasClosed || stream.ended) return;
-    if (message instanceof HoldfastError) return fail(message);
+    if (parsed instanceof HoldfastError) return fail(parsed);
     try {
-      receiver.message(message);
+      receiver.message(parsed.message, parsed.bytes);
     } catch (thrown) {
       fail(asHoldfastError(thrown));
     }

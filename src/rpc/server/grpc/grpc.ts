@@ -28,7 +28,7 @@ import type { Admission } from '../admission/admission.ts';
 import { workOf, workOfBatch, workOfWatch } from '../admission/work-of.ts';
 import type { Authenticator } from '../authenticator.ts';
 import { addHealth, type ServingState } from '../health.ts';
-import { asBuffer, messageParser, messageWriter, mostMessageBytes, parser } from '../parse.ts';
+import { asBuffer, messageParser, messageWriter, mostMessageBytes, parser, sizedParser } from '../parse.ts';
 import { addReflection } from '../reflection.ts';
 import { admissionInterceptor } from './admit-calls.ts';
 import { bidiHandler } from './bidi.ts';
@@ -132,7 +132,7 @@ function addHotCalls(server: Server, deps: GrpcDeps): void {
         }),
     ),
     passThrough,
-    parser(decodeSubmitStreamRequest),
+    sizedParser(decodeSubmitStreamRequest),
     'bidi',
   );
   server.register(
@@ -143,7 +143,7 @@ function addHotCalls(server: Server, deps: GrpcDeps): void {
       (stream, context) => api.work(stream, context),
     ),
     passThrough,
-    parser(decodeWorkRequest),
+    sizedParser(decodeWorkRequest),
     'bidi',
   );
   server.register(
@@ -154,7 +154,7 @@ function addHotCalls(server: Server, deps: GrpcDeps): void {
       (stream, context) => api.report(stream, context),
     ),
     passThrough,
-    parser(decodeReportRequest),
+    sizedParser(decodeReportRequest),
     'bidi',
   );
 }
