@@ -237,3 +237,14 @@ test('no folder of src/ has more than 15 source files of its own', () => {
   const counts = Map.groupBy(products, (file) => dirname(file));
   expect([...counts].filter(([, files]) => files.length > 15).map(([folder]) => folder)).toEqual([]);
 });
+
+test('concurrent tests take their hooks from their context, since the hooks of vitest are those of the test that began last', () => {
+  const specs = globSync('{src,test,bench}/**/*.spec.ts').filter((file) =>
+    /\b(?:it|test|describe)\.concurrent\b/.test(readFileSync(file, 'utf8')),
+  );
+  const importing = specs.filter((file) =>
+    /import \{[^}]*\bonTest(?:Finished|Failed)\b[^}]*\} from 'vitest'/.test(readFileSync(file, 'utf8')),
+  );
+  expect(specs.length).toBeGreaterThan(3);
+  expect(importing).toEqual([]);
+});

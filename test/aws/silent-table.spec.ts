@@ -1,6 +1,6 @@
 /** Tests a worker on gRPC beside a DynamoDB table and SQS queues that do not answer for some seconds. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, type TestContext, test, vi } from 'vitest';
 import { initAws } from '../../src/cli/aws/init.ts';
 import { silent } from '../../src/client/log.ts';
 import { connect, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
@@ -24,8 +24,11 @@ const taskCount = 500;
 const patienceMs = 150_000;
 const job = defineTask('job', { input: typed<number>(), timeout: '60s', retry: { maxAttempts: 9 } });
 
-/** Starts a server on stand-ins, a worker and a client. Everything is closed when the test has finished. */
-async function startWorker() {
+/**
+ * Starts a server on stand-ins, a worker and a client. Everything is closed when the test of this context has finished: the hook that
+ * vitest exports would be that of the test which began last.
+ */
+async function startWorker({ onTestFinished }: Pick<TestContext, 'onTestFinished'>) {
   process.env.AWS_ACCESS_KEY_ID = 'stand-in';
   process.env.AWS_SECRET_ACCESS_KEY = 'stand-in';
   const [dynoxide, fauxqs] = await Promise.all([startDynoxide(), startFauxqs()]);
@@ -56,10 +59,10 @@ async function startWorker() {
   return { table, sqs, done, submit };
 }
 
-test.concurrent.each([['table'], ['table and the queues']])(
+test.concurrent.for([['table'], ['table and the queues']])(
   'a worker gets tasks again after the %s did not answer for 12 s',
-  async (silentParts) => {
-    const { table, sqs, done, submit } = await startWorker();
+  async ([silentParts], context) => {
+    const { table, sqs, done, submit } = await startWorker(context);
     await submit();
     await vi.waitUntil(() => done.size > 20, { timeout: patienceMs });
     const proxies = silentParts === 'table' ? [table] : [table, sqs];

@@ -6,6 +6,7 @@ import type { Registry } from '../../../ports/registry.ts';
 import type { TaskStore } from '../../../ports/task-store.ts';
 import { Dependency } from '../load/dependency.ts';
 import { instrument } from '../load/instrument-client.ts';
+import { placeOfWrite } from '../load/place-of-write.ts';
 import { TableCalls } from './calls.ts';
 import type { AwsContext } from './context.ts';
 import { KnownTasks } from './items/known-tasks.ts';
@@ -74,8 +75,9 @@ export function tableClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
 export function openTable(options: TableOptions): TableParts {
   const { table, clock, log = silentLog } = options;
   const load = new Dependency('table', clock, log);
-  const client = instrument(tableClient(options.client), load, options);
-  const leases = instrument(tableClient(options.client), load, options);
+  const observed = { clock, requests: options.requests, placeOf: placeOfWrite };
+  const client = instrument(tableClient(options.client), load, observed);
+  const leases = instrument(tableClient(options.client), load, observed);
   const meter = new Meter();
   const calls = new TableCalls({ leases, others: client }, load, table, clock, meter);
   const nonces = new Nonces(clock);
