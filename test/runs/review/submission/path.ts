@@ -95,13 +95,13 @@ export const submissionPath: readonly PathStep[] = [
   {
     file: inService,
     name: 'dispatchAccepted',
-    does: 'sends the dispatch message again, since the first caller may have ended before it did; nothing on SQLite',
+    does: 'sends the dispatch message again if nobody has claimed the task yet, since the first caller may have ended before it did; nothing on SQLite',
     onlyUnclaimed: true,
   },
   {
     file: 'src/engines/aws/broker/sqs/calls.ts',
     name: 'send',
-    does: 'sends it to SQS with the same deduplication id',
+    does: 'sends it to SQS with the same deduplication id, if it is sent',
     engine: 'aws',
     onlyUnclaimed: true,
   },
