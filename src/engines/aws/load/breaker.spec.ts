@@ -58,6 +58,14 @@ test('the breaker stays closed while the bad calls write to one shard, however o
   expect(breaker.opened).toBe(0);
 });
 
+test('the breaker opens at the same share of bad calls when all shards have it', () => {
+  const { breaker } = site();
+  for (let i = 0; i < 320; i++) breaker.good(i % 4);
+  let bad = 0;
+  while (breaker.state === 'closed') breaker.bad(bad++ % 4);
+  expect(bad / (320 + bad)).toBeLessThan(0.305);
+});
+
 test('the breaker opens when the calls of two shards are bad, or those of no shard alone', () => {
   for (const places of [[2, 3], [undefined]]) {
     const { breaker } = site();

@@ -2,7 +2,7 @@ import { nextDelayMs } from '../../../core/backoff.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { BreakerState } from '../../../ports/overload.ts';
-import { type CallCounts, CallWindow } from './call-window.ts';
+import { CallWindow, type RecentCalls } from './call-window.ts';
 
 /**
  * The circuit breaker opens if at least 5 calls of the last 4 s were bad (throttled or not answered), and if the bad
@@ -25,13 +25,16 @@ const openTime = { firstMs: 1_000, longestMs: 4_000 } as const;
  * share is compared by standard deviations.
  *
  * One hot shard of the list index affects a quarter of all submissions, and the other submissions must not be refused for that. Its
- * submissions are sent again and again, so that their share of the calls grows: the breaker also compares the calls of the other
- * shards alone.
+ * submissions are sent again and again, so that their share of the calls grows: therefore more than the tolerated share of the
+ * calls `elsewhere`, beside the worst shard, must be bad too. That is not compared by standard deviations, since the breaker would
+ * open later when all shards are alike.
  */
-function isOverload({ good, bad }: CallCounts): boolean {
-  const calls = good + bad;
-  const tolerated = toleratedShare * calls;
-  return bad >= leastBad && bad > tolerated + beyondChance * Math.sqrt(tolerated * (1 - toleratedShare));
+function isOverload({ all, elsewhere }: RecentCalls): boolean {
+  const { good, bad } = all;
+  const tolerated = toleratedShare * (good + bad);
+  const isBeyondChance = bad > tolerated + beyondChance * Math.sqrt(tolerated * (1 - toleratedShare));
+  if (bad < leastBad || !isBeyondChance) return false;
+  return elsewhere.bad > toleratedShare * (elsewhere.good + elsewhere.bad);
 }
 
 /**
@@ -93,8 +96,8 @@ export class Breaker {
   bad(place?: number): void {
     if (this.#state === 'closed') {
       this.#recent.add('bad', place);
-      const { all, elsewhere } = this.#recent.sum();
-      if (isOverload(all) && isOverload(elsewhere)) this.#open(openTime.firstMs, all);
+      const recent = this.#recent.sum();
+      if (isOverload(recent)) this.#open(openTime.firstMs, recent.all);
     } else if (this.#state === 'halfOpen' && ++this.#trial.bad >= badToReopen) {
       this.#open(nextDelayMs(openTime, this.#openMs), this.#trial);
     }

@@ -23,6 +23,13 @@ export const callPlaces = 4;
 
 const none = (): CallCounts[] => Array.from({ length: callPlaces + 1 }, () => ({ good: 0, bad: 0 }));
 
+/** The calls of the last 4 s. */
+export interface RecentCalls {
+  readonly all: CallCounts;
+  /** All but those of the place with the most bad ones. */
+  readonly elsewhere: CallCounts;
+}
+
 /** Counts the good and bad calls to a service in the last 4 s, in slices of half a second and by place. */
 export class CallWindow {
   readonly #clock: Clock;
@@ -40,8 +47,7 @@ export class CallWindow {
     (slice.places[place ?? callPlaces] as CallCounts)[outcome]++;
   }
 
-  /** Returns the counts of all calls, and those of all but the place with the most bad ones. */
-  sum(): { readonly all: CallCounts; readonly elsewhere: CallCounts } {
+  sum(): RecentCalls {
     const oldest = this.#now() - slices;
     const places = none();
     const all = { good: 0, bad: 0 };
