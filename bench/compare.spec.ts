@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compare, textOf } from './compare.ts';
+import { compare, jsonOf, textOf } from './compare.ts';
 import type { Row } from './report.ts';
 
 const run = (value: number, unit: string, row = 'submit'): Row[] => [
@@ -44,5 +44,27 @@ describe('a comparison of two commits', () => {
 
   it('marks in its table the rows that are slower', () => {
     expect(textOf(compare([run(50, '/s')], [run(100, '/s')]))).toMatch(/submit .*\+100\.0 % .*SLOWER$/m);
+  });
+
+  it('gives each row a ratio above 1 if this tree is better, and the targets of the rows and their costs', () => {
+    const rows = (rate: number, cpuUs: number): Row[] => [
+      { row: 'process a filled queue', keys: '', unit: '/s', value: rate, prototype: null },
+      { row: '  server CPU a task', keys: '', unit: 'µs', value: cpuUs, prototype: null },
+      { row: 'memory with 1000000 waiting', keys: '', unit: 'MB', value: 250, prototype: null },
+    ];
+    const printed = JSON.parse(jsonOf(compare([rows(60, 10)], [rows(40, 15)])));
+    expect(printed.rows).toEqual([
+      { row: 'process a filled queue', keys: '', unit: '/s', value: 60, base: 40, ratio: 1.5, target: 1.4 },
+      { row: '  server CPU a task', keys: '', unit: 'µs', value: 10, base: 15, ratio: 1.5, target: 1.538 },
+      {
+        row: 'memory with 1000000 waiting',
+        keys: '',
+        unit: 'MB',
+        value: 250,
+        base: 250,
+        ratio: 1,
+        target: 0.893,
+      },
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 /** Compares the benchmark results of two commits by their medians, beyond the spread of the rounds. */
 import { median, type Row } from './report.ts';
+import { targetOf } from './targets.ts';
 
 /** The rows that one run of the benchmark printed. */
 export type Run = readonly Row[];
@@ -20,6 +21,10 @@ export interface Comparison {
   readonly spread: number;
   /** True if `slower` is more than the spread and the tolerance together. */
   readonly isSlower: boolean;
+  /** `here` beside `there`, or the inverse where less is better: above 1 this tree is better. */
+  readonly ratio: number;
+  /** The ratio that the row should reach; undefined if it has none. */
+  readonly target: number | undefined;
 }
 
 /** The fraction by which a row may be slower beyond its spread before it counts as slower. */
@@ -60,7 +65,9 @@ export function compare(here: readonly Run[], there: readonly Run[]): readonly C
   const valuesOf = (runs: readonly Map<string, number>[], name: string): number[] =>
     runs.flatMap((values) => values.get(name) ?? []);
   const names = [...(ours[0]?.keys() ?? [])];
+  let parent = '';
   return (here[0] ?? []).flatMap(({ row, keys, unit }, i) => {
+    if (!row.startsWith(' ')) parent = `${row}/${keys}`;
     const name = names[i] ?? '';
     const hereValues = valuesOf(ours, name);
     const thereValues = valuesOf(theirs, name);
@@ -69,26 +76,34 @@ export function compare(here: readonly Run[], there: readonly Run[]): readonly C
     const slower = slownessOf(unit, hereMedian, thereMedian);
     const spread = Math.max(spreadOf(hereValues), spreadOf(thereValues));
     const isSlower = slower > tolerance + spread;
-    return [{ row, keys, unit, here: hereMedian, there: thereMedian, slower, spread, isSlower }];
+    const ratio = hereMedian === thereMedian ? 1 : 1 / (1 + slower);
+    const target = targetOf({ row, keys }, parent, thereMedian);
+    return [
+      { row, keys, unit, here: hereMedian, there: thereMedian, slower, spread, isSlower, ratio, target },
+    ];
   });
 }
 
 const percent = (share: number): string => `${share >= 0 ? '+' : '−'}${Math.abs(share * 100).toFixed(1)} %`;
 
 export function textOf(comparisons: readonly Comparison[]): string {
-  const head = ['row', 'keys', 'here', 'there', 'unit', 'slower', 'spread', ''];
-  const lines = comparisons.map(({ row, keys, unit, here, there, slower, spread, isSlower }) => [
-    row,
-    keys,
-    String(here),
-    String(there),
-    unit,
-    percent(slower),
-    `${(spread * 100).toFixed(1)} %`,
-    isSlower ? 'SLOWER' : '',
-  ]);
+  const head = ['row', 'keys', 'here', 'there', 'unit', 'ratio', 'target', 'slower', 'spread', ''];
+  const lines = comparisons.map(
+    ({ row, keys, unit, here, there, ratio, target, slower, spread, isSlower }) => [
+      row,
+      keys,
+      String(here),
+      String(there),
+      unit,
+      ratio.toFixed(2),
+      target === undefined ? '' : target.toFixed(2),
+      percent(slower),
+      `${(spread * 100).toFixed(1)} %`,
+      isSlower ? 'SLOWER' : '',
+    ],
+  );
   const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => (line[i] ?? '').length)));
-  const isText = (i: number): boolean => i < 2 || i === 4 || i === 7;
+  const isText = (i: number): boolean => i < 2 || i === 4 || i === head.length - 1;
   return [head, ...lines]
     .map((line) =>
       line
@@ -97,4 +112,13 @@ export function textOf(comparisons: readonly Comparison[]): string {
     )
     .map((line) => line.trimEnd())
     .join('\n');
+}
+
+/** Returns the comparison as one JSON object: `base` is the value of the other commit, `target` null without one. */
+export function jsonOf(comparisons: readonly Comparison[]): string {
+  const rows = comparisons.map(({ row, keys, unit, here, there, ratio, target = null }) => ({
+    ...{ row, keys, unit, value: here, base: there },
+    ...{ ratio: Number(ratio.toFixed(3)), target: target === null ? null : Number(target.toFixed(3)) },
+  }));
+  return JSON.stringify({ rows });
 }

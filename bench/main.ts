@@ -2,8 +2,8 @@
  * `npm run bench` measures submissions and processing on the SQLite engine. This process submits; the server and the
  * worker are processes of their own, connected over mutual TLS, and every commit is synced to disk. Each row is the
  * median of three rounds after a warm-up round. `--json` prints one object. `--waiting N` sets the number of waiting
- * tasks in the last rows; 0 leaves those rows out. `--against REF` measures another commit and this tree in turn, each
- * `--rounds N` times, and prints medians and ratios (against.ts).
+ * tasks in the last rows (by default a million, with `--scale` three); 0 leaves those rows out. `--against REF` measures another commit and this tree in turn, each
+ * `--rounds N` times, and prints medians and ratios (against.ts). `--scale` measures what may bend as work grows (scale/main.ts).
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,20 +16,29 @@ import { against, fewestRounds } from './against.ts';
 import { bulk, singly } from './load.ts';
 import { median, Report } from './report.ts';
 import { rowsPerTask } from './rows.ts';
+import { measureScale } from './scale/main.ts';
 import { startWorker } from './worker-process.ts';
 
 const options = programOptions('bench', {
   json: false,
-  waiting: 1_000_000,
+  waiting: Number.NaN,
   against: '',
   rounds: fewestRounds,
+  scale: false,
 });
+const waiting = Number.isNaN(options.waiting) ? (options.scale ? 3_000_000 : 1_000_000) : options.waiting;
+if (options.scale) {
+  await measureScale(options.json, waiting);
+  process.exit(0);
+}
 if (options.against !== '') {
-  process.exit((await against(options.against, options.rounds, options.waiting)) ? 0 : 1);
+  process.exit((await against(options.against, { ...options, waiting })) ? 0 : 1);
 }
 const tasks = 20_000;
 const rounds = 3;
-const idleSamples = 200;
+const idleSamples = 2_000;
+/** The first samples are not counted. */
+const idleWarmUps = 500;
 const report = new Report(options.json);
 
 /** The duration of one benchmark round, and the server's CPU time, syncs and written bytes per task. */
@@ -64,14 +73,13 @@ async function medianOf(measure: (round: number) => Promise<RoundUsage>): Promis
 async function idle(transport: Transport, server: ServerProcess): Promise<void> {
   const worker = await startWorker(server, 'idle');
   const waits: number[] = [];
-  for (let i = 0; i < idleSamples * 2; i++) {
+  for (let i = 0; i < idleSamples + idleWarmUps; i++) {
     await sleep(5);
     const began = once(worker.child, 'message') as Promise<[{ began?: number; atMs: number }]>;
     const sentMs = performance.timeOrigin + performance.now();
     await singly(transport, 'idle', 1, 1, 'ordered');
     const [message] = await began;
-    // The first half of the samples is the warm-up and is not counted.
-    if (i >= idleSamples) waits.push(message.atMs - sentMs);
+    if (i >= idleWarmUps) waits.push(message.atMs - sentMs);
     await worker.until(i + 1);
   }
   await worker.stop();
@@ -164,7 +172,6 @@ await submitting(transport, server);
 await processing(transport, server);
 await both(transport, server);
 await rows();
-const { waiting } = options;
 if (waiting > 0) server = await backlog(transport, server, waiting);
 await transport.close();
 await server.stop();

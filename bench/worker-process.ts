@@ -10,10 +10,21 @@ export interface BenchWorker {
   stop(): Promise<void>;
 }
 
+/** The workers of one process: each has streams of its own, and takes up to `credits` tasks at a time. */
+export interface WorkerShape {
+  readonly credits: number;
+  readonly streams: number;
+}
+
 /** Starts a worker process for one queue. Resolves when its streams are open. */
-export async function startWorker(server: ServerProcess, queue: string): Promise<BenchWorker> {
+export async function startWorker(
+  server: ServerProcess,
+  queue: string,
+  { credits, streams }: WorkerShape = { credits: 256, streams: 1 },
+): Promise<BenchWorker> {
   const { ca, cert, key } = server.tls;
-  const child = fork(new URL('./worker.ts', import.meta.url), [server.address, ca, cert, key, queue]);
+  const args = [server.address, ca, cert, key, queue, String(credits), String(streams)];
+  const child = fork(new URL('./worker.ts', import.meta.url), args);
   let done = 0;
   let wake = (): void => {};
   child.on('message', (message: { settled?: number }) => {
