@@ -33,7 +33,7 @@ const holdNothing: readonly (keyof Limits)[] = [
   ...(['logLineChars', 'reasonChars', 'progressNoteChars', 'contentTypeChars', 'cursorChars'] as const),
   ...(['requestIdChars', 'errorTypeChars', 'leaseBytes', 'batchItems', 'historyEvents'] as const),
   ...(['troubleExamined', 'troubleLanes', 'troubleGroups'] as const),
-  ...(['pageExamined', 'listExamined', 'redriveItems', 'maxAttempts', 'maxLosses'] as const),
+  ...(['pageExamined', 'listExamined', 'redriveItems', 'commandIds', 'maxAttempts', 'maxLosses'] as const),
   ...(['lossesBeforeAlone', 'releases', 'runAheadMs', 'windowMinMs', 'windowMaxMs'] as const),
   ...(['lifetimeMaxMs', 'retentionMaxMs', 'attemptTimeoutMaxMs', 'backoffMaxMs'] as const),
   ...(['redriveBeforeExpiryMs', 'endBeforeExpiryMs', 'deliveryReceives', 'claimWaitMs'] as const),

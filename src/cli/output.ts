@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { HoldfastError } from '../core/errors.ts';
 import { formatDuration } from '../core/rules.ts';
+import { errorJson } from './text/error-json.ts';
 import { escapeControls, escapeControlsInJson, escapeControlsInLines } from './text/escape-controls.ts';
 
 /**
@@ -34,9 +35,7 @@ export function createOutput(json: boolean): Output {
     },
     failure(error) {
       if (json) {
-        const { code, reason, message, help, taskId, violations } = error;
-        const failure = { error: { code, reason, message, help, taskId, violations } };
-        process.stdout.write(`${escapeControlsInJson(JSON.stringify(failure))}\n`);
+        process.stdout.write(`${escapeControlsInJson(JSON.stringify({ error: errorJson(error) }))}\n`);
         return;
       }
       printFailure(error.message, error.help);

@@ -6,10 +6,11 @@ import { addDeploy } from './deploy/deploy.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
 import { addTrouble } from './explain/trouble.ts';
 import { addWhy } from './explain/why.ts';
-import { addWorkers } from './explain/workers.ts';
 import type { Globals } from './globals.ts';
 import { addHealth } from './health/health.ts';
-import { createOutput } from './output.ts';
+import { isPrinted } from './many.ts';
+import { createOutput, type Output } from './output.ts';
+import { addServerFlags, tlsFlags } from './server-flags.ts';
 import { addSlo } from './slo/slo.ts';
 import { addAws } from './verbs/aws.ts';
 import { addCancel } from './verbs/cancel.ts';
@@ -25,8 +26,9 @@ import { addShow } from './verbs/show.ts';
 import { addSubmit } from './verbs/submit.ts';
 import { addVersion } from './verbs/version.ts';
 import { addWorker } from './verbs/worker.ts';
+import { addWorkers } from './verbs/workers.ts';
 
-function build(): { program: Command; globals: Globals } {
+function build(): { program: Command; output: () => Output } {
   const base = new Command('holdfast')
     .description('A durable task queue: accepted once, run until done, explained afterwards.')
     .version(packageVersion())
@@ -39,9 +41,13 @@ function build(): { program: Command; globals: Globals } {
     .showSuggestionAfterError()
     .exitOverride();
   const program = base as unknown as Command;
+  const output = (): Output => createOutput(base.opts().json === true);
+  let running: CommandUnknownOpts | undefined;
+  program.hook('preAction', (_program, command) => {
+    running = command;
+  });
   const globals: Globals = () => {
-    const { json, url } = base.opts();
-    return { url, output: createOutput(json === true) };
+    return { server: { url: base.opts().url, tls: tlsFlags(running) }, output: output() };
   };
   for (const add of [
     addDev,
@@ -68,9 +74,10 @@ function build(): { program: Command; globals: Globals } {
   ]) {
     add(program, globals);
   }
+  addServerFlags(program);
   for (const verb of program.commands) throwUsageErrors(verb);
   throwUsageErrors(program);
-  return { program, globals };
+  return { program, output };
 }
 
 /** Makes commander throw usage errors instead of printing them, so that `--json` prints them as JSON. */
@@ -126,7 +133,7 @@ function verbOf(program: Command, argv: readonly string[]): string {
 
 /** Runs one command line and returns the exit status. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const { program, globals } = build();
+  const { program, output } = build();
   try {
     // The flags `--json` and `--url` may stand before or after the verb.
     await program.parseAsync(hoist(argv), { from: 'user' });
@@ -136,8 +143,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (isHelp) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const error =
       thrown instanceof CommanderError ? usageError(program, thrown, argv) : asHoldfastError(thrown);
-    const { output } = globals();
-    output.failure(error);
+    if (!isPrinted(error)) output().failure(error);
     return exitCodeOf(error);
   }
 }

@@ -24,7 +24,7 @@ import type { Scope } from '../core/submission/submission.ts';
 import type { TaskEvent } from '../core/task/event.ts';
 import type { Progress, ShownState } from '../core/task/head.ts';
 import type { HistoryVerification, QueueCounts, Snapshot, TaskFilter } from '../ports/task-store.ts';
-import type { QueueChange } from './admin/queue-settings.ts';
+import type { QueueChange, QueuePause } from './admin/queue-settings.ts';
 
 /** A task's snapshot, with the task's result and the id of the task that blocks it in its lane. */
 export interface TaskDetails {
@@ -325,6 +325,7 @@ export interface Redispatched extends QueueRef {
 
 export interface QueueView extends QueueRef {
   readonly paused: boolean;
+  readonly pause?: QueuePause | undefined;
   readonly onDead: 'release' | 'hold';
   /** The number of workers of this queue on all nodes, as far as the nodes have announced them. */
   readonly workers: number;

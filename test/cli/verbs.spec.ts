@@ -296,6 +296,16 @@ describe('the command without permission or without a server', () => {
     await use('all');
   });
 
+  it('takes the certificates of --tls-ca, --tls-cert and --tls-key, and refuses a part of them', async () => {
+    const reader = await issue(dir, { name: 'flagged', kind: 'client' }, Date.now());
+    const flags = ['--tls-ca', reader.ca, '--tls-cert', reader.cert];
+    const denied = await holdfast('list', ...flags, '--tls-key', reader.key, '--json');
+    expect(denied).toMatchObject({ code: 6, json: { error: { reason: 'DENIED' } } });
+    const partly = await holdfast('queues', 'list', ...flags, '--json');
+    expect(partly).toMatchObject({ code: 2, json: { error: { reason: 'BAD_FIELD' } } });
+    expect(partly.json.error.message).toContain('--tls-key is missing');
+  });
+
   it('ends with status 5 if no server answers', async () => {
     const away = await holdfast('list', '--url', 'holdfast://127.0.0.1:1', '--json');
     expect(away).toMatchObject({ code: 5, json: { error: { reason: 'UNREACHABLE' } } });
@@ -308,7 +318,7 @@ describe('the command without permission or without a server', () => {
 describe('holdfast queues', () => {
   it('refuses a mistyped queue with the nearest name and the command that creates it, and creates nothing', async () => {
     await holdfast('submit', 'later', '1', ...work);
-    for (const verb of [['pause'], ['resume'], ['update', '--on-dead', 'hold']]) {
+    for (const verb of [['pause'], ['resume'], ['set', '--on-dead', 'hold']]) {
       const refused = await holdfast('queues', ...verb, 'wrok', '--json');
       expect(refused).toMatchObject({ code: 3, json: { error: { reason: 'QUEUE_UNKNOWN' } } });
       expect(refused.json.error.help).toBe(
@@ -320,12 +330,14 @@ describe('holdfast queues', () => {
 
   it('creates a queue before its first submission, and pauses, resumes and changes it', async () => {
     const created = await holdfast('queues', 'create', 'nightly', '--on-dead', 'hold', '--paused', '--json');
-    const queue = { tenant: 'default', queue: 'nightly' };
+    const queue = { tenant: 'default', name: 'nightly' };
     expect(created).toMatchObject({ code: 0, json: { ...queue, paused: true, onDead: 'hold' } });
     expect((await holdfast('queues', 'resume', 'nightly')).out).toBe('nightly: not paused, on dead hold\n');
-    expect((await holdfast('queues', 'pause', 'nightly')).out).toBe('nightly: paused, on dead hold\n');
-    const updated = await holdfast('queues', 'update', 'nightly', '--on-dead', 'release', '--json');
-    expect(updated.json).toEqual({ ...queue, paused: true, onDead: 'release' });
-    expect((await holdfast('queues', 'update', 'nightly')).code).toBe(2);
+    expect((await holdfast('queues', 'pause', 'nightly')).out).toMatch(
+      /^nightly: paused since \S+ by \S+\/all, on dead hold\n$/,
+    );
+    const updated = await holdfast('queues', 'set', 'nightly', '--on-dead', 'release', '--json');
+    expect(updated.json).toMatchObject({ ...queue, paused: true, onDead: 'release' });
+    expect((await holdfast('queues', 'set', 'nightly')).code).toBe(2);
   });
 });

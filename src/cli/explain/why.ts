@@ -167,7 +167,7 @@ export function addWhy(program: Command, globals: Globals): void {
     .option('--tenant <name>', 'the tenant; default: your own', '')
     .action(async (id, options) => {
       checkOptions(id, options);
-      const { url, output } = globals();
-      await withServer({ url }, (transport) => why(transport, output, id, options));
+      const { server, output } = globals();
+      await withServer(server, (transport) => why(transport, output, id, options));
     });
 }

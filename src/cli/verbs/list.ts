@@ -49,8 +49,8 @@ export function addList(program: Command, globals: Globals): void {
       `\nIf few tasks match, up to ${limits.listExamined.toLocaleString('en')} tasks of the queue are examined; the output says so if there are more.`,
     )
     .action(async (options, command) => {
-      const { url, output } = globals();
-      await withServer({ url }, async (transport) => {
+      const { server, output } = globals();
+      await withServer(server, async (transport) => {
         const { state } = options;
         const request: ListRequest = {
           tenant: options.tenant,

@@ -49,8 +49,8 @@ export function addShow(program: Command, globals: Globals): void {
     .option('--verify', 'also check that its events are those that were written; exit status 1 if not')
     .option('--tenant <name>', 'the tenant; default: your own', '')
     .action(async (id, options) => {
-      const { url, output } = globals();
-      await withServer({ url }, async (transport) => {
+      const { server, output } = globals();
+      await withServer(server, async (transport) => {
         const ref = { id, tenant: options.tenant };
         // The history is verified first, since a task whose stored events were changed may be unreadable for all other
         // calls.

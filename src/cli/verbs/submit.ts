@@ -180,10 +180,10 @@ export function addSubmit(program: Command, globals: Globals): void {
       `\nQueue, attempts, ordering key and idempotency key come from these flags: the command does not read defineTask.\n\nExamples:\n  holdfast submit greet '{"name":"Ada"}' --key greet/Ada --wait\n  holdfast submit report @report.json --delay 10m`,
     )
     .action(async (type, payload, options, command) => {
-      const { url, output } = globals();
+      const { server, output } = globals();
       const bytes = readPayload(payload);
       checkDeadline(options.delay, options.deadline);
-      await withServer({ url }, async (transport, interruption) => {
+      await withServer(server, async (transport, interruption) => {
         const { tenant, queue } = options;
         const item = create(SubmitItemSchema, {
           idempotencyKey: options.key ?? '',

@@ -271,7 +271,7 @@ export function heartbeatAnswerToWire(
 }
 
 export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchema> {
-  const { tenant, queue, paused, onDead, workers, counts } = view;
+  const { tenant, queue, paused, pause, onDead, workers, counts } = view;
   const { scheduled, ready, running, dead, reserved, atLeast = false } = counts;
   return {
     tenant,
@@ -287,7 +287,12 @@ export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchem
       atLeast,
       reserved: int64(reserved),
     },
+    ...(pause && { pause: pauseToWire(pause) }),
   };
+}
+
+function pauseToWire({ sinceMs, actor, reason = '', untilMs = 0 }: NonNullable<QueueView['pause']>) {
+  return { sinceMs: int64(sinceMs), actor, reason, untilMs: int64(untilMs) };
 }
 
 export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSchema> {
