@@ -2,31 +2,31 @@ import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/
 import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
 import { packageVersion } from '../platform/version.ts';
 import { addCanary } from './canary/canary.ts';
+import { addServerFlags, tlsFlags } from './connection/server-flags.ts';
 import { addDeploy } from './deploy/deploy.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
 import { addTrouble } from './explain/trouble.ts';
 import { addWhy } from './explain/why.ts';
 import type { Globals } from './globals.ts';
 import { addHealth } from './health/health.ts';
-import { isPrinted } from './many.ts';
 import { createOutput, type Output } from './output.ts';
-import { addServerFlags, tlsFlags } from './server-flags.ts';
 import { addSlo } from './slo/slo.ts';
 import { addAws } from './verbs/aws.ts';
-import { addCancel } from './verbs/cancel.ts';
 import { addCerts } from './verbs/certs.ts';
 import { addCheck } from './verbs/check.ts';
 import { addDev } from './verbs/dev.ts';
-import { addDlq } from './verbs/dlq.ts';
-import { addList } from './verbs/list.ts';
-import { addQueues } from './verbs/queues.ts';
-import { addRedrive } from './verbs/redrive.ts';
+import { addDlq } from './verbs/queues/dlq.ts';
+import { addQueues } from './verbs/queues/queues.ts';
+import { addWorkers } from './verbs/queues/workers.ts';
 import { addServe } from './verbs/serve.ts';
-import { addShow } from './verbs/show.ts';
-import { addSubmit } from './verbs/submit.ts';
+import { addCancel } from './verbs/tasks/cancel.ts';
+import { addList } from './verbs/tasks/list.ts';
+import { isPrinted } from './verbs/tasks/many.ts';
+import { addRedrive } from './verbs/tasks/redrive.ts';
+import { addShow } from './verbs/tasks/show.ts';
+import { addSubmit } from './verbs/tasks/submit.ts';
 import { addVersion } from './verbs/version.ts';
 import { addWorker } from './verbs/worker.ts';
-import { addWorkers } from './verbs/workers.ts';
 
 function build(): { program: Command; output: () => Output } {
   const base = new Command('holdfast')

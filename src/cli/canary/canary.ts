@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { timing } from '../../core/limits.ts';
 import { canaryQueue, slotMs as objectiveSlotMs } from '../../core/objectives/objectives.ts';
-import { serverTarget } from '../connect.ts';
+import { serverTarget } from '../connection/connect.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import { emfOption, metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';

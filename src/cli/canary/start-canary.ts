@@ -4,7 +4,7 @@ import { connect } from '../../index.ts';
 import type { ProcessMetrics } from '../../node/metrics/start-metrics.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
-import type { ServerOptions } from '../connect.ts';
+import type { ServerOptions } from '../connection/connect.ts';
 import type { MetricsFlags } from '../metrics-options.ts';
 import { startTelemetry } from '../start-telemetry.ts';
 import { canaryTask, retryForMs, taskProbe, workCanaryTasks } from './probe.ts';

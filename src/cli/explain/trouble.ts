@@ -1,6 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import { type ListTroubleResponse, TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { withServer } from '../connect.ts';
+import { withServer } from '../connection/connect.ts';
 import type { Globals } from '../globals.ts';
 import { time } from '../output.ts';
 import { escapeControls } from '../text/escape-controls.ts';

@@ -18,7 +18,7 @@ import {
   selectedAwsStore,
   tableOption,
 } from '../aws/options.ts';
-import type { ServerOptions } from '../connect.ts';
+import type { ServerOptions } from '../connection/connect.ts';
 import { agentAt } from '../ecs/agent.ts';
 import {
   protectTaskOption,

@@ -2,7 +2,7 @@ import { invalid } from '../../core/errors.ts';
 import { AdminService, OnDead, type Queue } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
 import type { Caller } from '../calls.ts';
 
-/** What follows when a task of a lane dies: `release` runs the next task of the lane, `hold` lets the lane wait. */
+/** The rule for a lane whose task dies: `release` runs the next task of the lane, `hold` lets the lane wait. */
 export type OnDeadRule = 'release' | 'hold';
 
 /** A queue with its settings and the numbers of its tasks. */
@@ -76,7 +76,7 @@ export interface Queues {
 
 /** Settings of a queue. */
 export interface QueueSettings {
-  /** What follows when a task of a lane dies. Default: no change; a new queue has `release`. */
+  /** The rule for a lane whose task dies. Default: no change; a new queue has `release`. */
   readonly onDead?: OnDeadRule | undefined;
 }
 

@@ -23,7 +23,7 @@ export interface RedriveOptions {
   readonly pageToken?: string | undefined;
 }
 
-/** What `client.redrive` has done. */
+/** The answer of `client.redrive`. */
 export interface Redriven {
   /** The number of dead tasks that the filters selected. */
   readonly matched: number;

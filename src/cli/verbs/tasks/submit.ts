@@ -3,28 +3,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
-import type { Transport } from '../../client/transport.ts';
-import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
-import { forTenant } from '../../core/explain/words.ts';
-import { limits } from '../../core/limits.ts';
-import { nearest } from '../../core/nearest.ts';
-import { deadReasons } from '../../core/task/event.ts';
-import { priorityNumbers } from '../../core/wire-numbers.ts';
-import { AdminService, type Worker } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
-import { type Task, TaskState, TaskView } from '../../rpc/gen/holdfast/v1/task_pb.ts';
+import type { Transport } from '../../../client/transport.ts';
+import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
+import { forTenant } from '../../../core/explain/words.ts';
+import { limits } from '../../../core/limits.ts';
+import { nearest } from '../../../core/nearest.ts';
+import { deadReasons } from '../../../core/task/event.ts';
+import { priorityNumbers } from '../../../core/wire-numbers.ts';
+import { AdminService, type Worker } from '../../../rpc/gen/holdfast/v1/admin_service_pb.ts';
+import { type Task, TaskState, TaskView } from '../../../rpc/gen/holdfast/v1/task_pb.ts';
 import {
   SubmitItemSchema,
   TaskService,
   WatchTasksRequestSchema,
-} from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { withServer } from '../connect.ts';
-import { usage } from '../exit-codes.ts';
-import type { Globals } from '../globals.ts';
-import type { Output } from '../output.ts';
-import { parseDuration } from '../text/durations.ts';
-import { escapeControlsInJson } from '../text/escape-controls.ts';
-import { collect, wholeNumber } from '../text/numbers.ts';
-import { stateName, taskJson } from '../text/task-text.ts';
+} from '../../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { withServer } from '../../connection/connect.ts';
+import { usage } from '../../exit-codes.ts';
+import type { Globals } from '../../globals.ts';
+import type { Output } from '../../output.ts';
+import { parseDuration } from '../../text/durations.ts';
+import { escapeControlsInJson } from '../../text/escape-controls.ts';
+import { collect, wholeNumber } from '../../text/numbers.ts';
+import { stateName, taskJson } from '../../text/task-text.ts';
 
 const waiting: ReadonlySet<TaskState> = new Set([TaskState.SCHEDULED, TaskState.READY]);
 const endStates: ReadonlySet<TaskState> = new Set([TaskState.SUCCEEDED, TaskState.DEAD, TaskState.CANCELLED]);

@@ -1,7 +1,7 @@
 /** The flags `--tls-ca`, `--tls-cert` and `--tls-key` of every verb that calls a server. `--key` of a verb is an idempotency key. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import type { ClientTls } from '../client/grpc/tls.ts';
-import { usage } from './exit-codes.ts';
+import type { ClientTls } from '../../client/grpc/tls.ts';
+import { usage } from '../exit-codes.ts';
 
 /** The verbs that call a server as a client, by the words that the user types. */
 export const clientVerbs: ReadonlySet<string> = new Set([

@@ -1,9 +1,9 @@
 import type { Command } from '@commander-js/extra-typings';
-import { createWorkers, type WorkerInfo } from '../../client/admin/workers.ts';
-import { callsOf, withServer } from '../connect.ts';
-import type { Globals } from '../globals.ts';
-import { table, time } from '../output.ts';
-import { sdkJson } from '../text/sdk-json.ts';
+import { createWorkers, type WorkerInfo } from '../../../client/admin/workers.ts';
+import { callsOf, withServer } from '../../connection/connect.ts';
+import type { Globals } from '../../globals.ts';
+import { table, time } from '../../output.ts';
+import { sdkJson } from '../../text/sdk-json.ts';
 
 /** The most types of a worker that a row names. */
 const shownTypes = 4;

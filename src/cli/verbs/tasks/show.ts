@@ -1,13 +1,13 @@
 import type { Command } from '@commander-js/extra-typings';
-import type { Transport } from '../../client/transport.ts';
-import { type Task, type TaskEvent, TaskView } from '../../rpc/gen/holdfast/v1/task_pb.ts';
-import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { withServer } from '../connect.ts';
-import type { Globals } from '../globals.ts';
-import { labelled } from '../output.ts';
-import { eventJson } from '../text/event-json.ts';
-import { eventLine, taskJson, taskText } from '../text/task-text.ts';
-import { tamperError, wholeText } from '../text/verify-text.ts';
+import type { Transport } from '../../../client/transport.ts';
+import { type Task, type TaskEvent, TaskView } from '../../../rpc/gen/holdfast/v1/task_pb.ts';
+import { TaskService } from '../../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { withServer } from '../../connection/connect.ts';
+import type { Globals } from '../../globals.ts';
+import { labelled } from '../../output.ts';
+import { eventJson } from '../../text/event-json.ts';
+import { eventLine, taskJson, taskText } from '../../text/task-text.ts';
+import { tamperError, wholeText } from '../../text/verify-text.ts';
 
 interface TaskRef {
   readonly id: string;

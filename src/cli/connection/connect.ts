@@ -1,11 +1,11 @@
-import type { Caller } from '../client/calls.ts';
-import { type ConnectTarget, resolveTarget } from '../client/connect.ts';
-import type { ClientTls } from '../client/grpc/tls.ts';
-import type { Transport } from '../client/transport.ts';
-import { asHoldfastError, HoldfastError } from '../core/errors.ts';
-import { systemClock } from '../platform/clock.ts';
-import { AdminService } from '../rpc/gen/holdfast/v1/admin_service_pb.ts';
-import { usage } from './exit-codes.ts';
+import type { Caller } from '../../client/calls.ts';
+import { type ConnectTarget, resolveTarget } from '../../client/connect.ts';
+import type { ClientTls } from '../../client/grpc/tls.ts';
+import type { Transport } from '../../client/transport.ts';
+import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { AdminService } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
+import { usage } from '../exit-codes.ts';
 
 /** The flags that say which server a verb calls. */
 export interface ServerOptions {
@@ -49,7 +49,7 @@ export async function ensureQueueExists(transport: Transport, tenant: string, na
 
 async function transportFor(options: ServerOptions): Promise<Transport> {
   const { address, tls } = serverTarget(options);
-  const { grpcTransport } = await import('../client/grpc/transport.ts');
+  const { grpcTransport } = await import('../../client/grpc/transport.ts');
   return grpcTransport({ address, tls, plaintext: tls === undefined, clock: systemClock() });
 }
 

@@ -1,17 +1,17 @@
 import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
-import { type ListRequest, listTasks } from '../../client/tasks/list-tasks.ts';
-import type { Transport } from '../../client/transport.ts';
-import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
-import { stateNumbers } from '../../core/wire-numbers.ts';
-import { AdminService } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
-import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { withServer } from '../connect.ts';
-import type { Globals } from '../globals.ts';
-import { listNotes, listText } from '../text/list-text.ts';
-import { acceptanceTime, wholeNumber } from '../text/numbers.ts';
-import { taskJson } from '../text/task-text.ts';
+import { type ListRequest, listTasks } from '../../../client/tasks/list-tasks.ts';
+import type { Transport } from '../../../client/transport.ts';
+import { asHoldfastError, type HoldfastError } from '../../../core/errors.ts';
+import { limits } from '../../../core/limits.ts';
+import { stateNumbers } from '../../../core/wire-numbers.ts';
+import { AdminService } from '../../../rpc/gen/holdfast/v1/admin_service_pb.ts';
+import { TaskService } from '../../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { withServer } from '../../connection/connect.ts';
+import type { Globals } from '../../globals.ts';
+import { listNotes, listText } from '../../text/list-text.ts';
+import { acceptanceTime, wholeNumber } from '../../text/numbers.ts';
+import { taskJson } from '../../text/task-text.ts';
 
 const stateNames = [...Object.keys(stateNumbers), 'retrying'] as const;
 

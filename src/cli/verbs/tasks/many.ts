@@ -1,12 +1,12 @@
 /** Runs a verb for many tasks, whose ids are arguments or lines of standard input. */
 import { text as textOf } from 'node:stream/consumers';
-import { asHoldfastError, HoldfastError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
-import type { Task } from '../rpc/gen/holdfast/v1/task_pb.ts';
-import { usage } from './exit-codes.ts';
-import type { Output } from './output.ts';
-import { errorJson } from './text/error-json.ts';
-import { taskJson } from './text/task-text.ts';
+import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
+import { limits } from '../../../core/limits.ts';
+import type { Task } from '../../../rpc/gen/holdfast/v1/task_pb.ts';
+import { usage } from '../../exit-codes.ts';
+import type { Output } from '../../output.ts';
+import { errorJson } from '../../text/error-json.ts';
+import { taskJson } from '../../text/task-text.ts';
 
 /** The number of calls that are made at once. */
 const atOnce = 16;
@@ -49,9 +49,9 @@ interface Done {
   readonly error?: HoldfastError;
 }
 
-/** What one verb does to a task, and how it says so. */
+/** The call that a verb makes for each task, and its words. */
 export interface ManyTasks {
-  /** What has not happened to a task whose call failed, such as `cancelled`. */
+  /** The word for a task whose call succeeded, such as `cancelled`. */
   readonly participle: string;
   call(id: string): Promise<{ readonly task?: Task | undefined }>;
   line(task: Task): string;

@@ -1,15 +1,15 @@
 import type { Command } from '@commander-js/extra-typings';
-import { mostRedriven, type Redriven, redriveAll } from '../../client/admin/redrive.ts';
-import type { Transport } from '../../client/transport.ts';
-import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { ensureQueueExists, withServer } from '../connect.ts';
-import { usage } from '../exit-codes.ts';
-import type { Globals } from '../globals.ts';
-import { forEachTask, readIds } from '../many.ts';
-import type { Output } from '../output.ts';
-import { timeBack } from '../text/durations.ts';
-import { wholeNumber } from '../text/numbers.ts';
-import { stateName } from '../text/task-text.ts';
+import { mostRedriven, type Redriven, redriveAll } from '../../../client/admin/redrive.ts';
+import type { Transport } from '../../../client/transport.ts';
+import { TaskService } from '../../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { ensureQueueExists, withServer } from '../../connection/connect.ts';
+import { usage } from '../../exit-codes.ts';
+import type { Globals } from '../../globals.ts';
+import type { Output } from '../../output.ts';
+import { timeBack } from '../../text/durations.ts';
+import { wholeNumber } from '../../text/numbers.ts';
+import { stateName } from '../../text/task-text.ts';
+import { forEachTask, readIds } from './many.ts';
 
 interface RedriveFlags {
   readonly tenant: string;

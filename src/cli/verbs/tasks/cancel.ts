@@ -1,10 +1,10 @@
 import type { Command } from '@commander-js/extra-typings';
-import type { Task } from '../../rpc/gen/holdfast/v1/task_pb.ts';
-import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { withServer } from '../connect.ts';
-import type { Globals } from '../globals.ts';
-import { forEachTask, readIds } from '../many.ts';
-import { stateName } from '../text/task-text.ts';
+import type { Task } from '../../../rpc/gen/holdfast/v1/task_pb.ts';
+import { TaskService } from '../../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { withServer } from '../../connection/connect.ts';
+import type { Globals } from '../../globals.ts';
+import { stateName } from '../../text/task-text.ts';
+import { forEachTask, readIds } from './many.ts';
 
 function cancelLine({ id, state, cancelRequested, leaseEndAtMs }: Task): string {
   return cancelRequested && leaseEndAtMs !== 0n

@@ -1,11 +1,11 @@
 import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
-import { createQueues, type QueueStatus, type Queues } from '../../client/admin/queues.ts';
-import { callsOf, withServer } from '../connect.ts';
-import type { Globals } from '../globals.ts';
-import { timeAhead } from '../text/durations.ts';
-import { queueLine, queuesText } from '../text/queue-text.ts';
-import { sdkJson } from '../text/sdk-json.ts';
+import { createQueues, type QueueStatus, type Queues } from '../../../client/admin/queues.ts';
+import { callsOf, withServer } from '../../connection/connect.ts';
+import type { Globals } from '../../globals.ts';
+import { timeAhead } from '../../text/durations.ts';
+import { queueLine, queuesText } from '../../text/queue-text.ts';
+import { sdkJson } from '../../text/sdk-json.ts';
 import { addRedispatch } from './redispatch.ts';
 
 const tenantOption = () => new Option('--tenant <name>', 'the tenant; default: your own').default('');
