@@ -11,6 +11,8 @@ import { escapeControls, escapeControlsInJson, escapeControlsInLines } from './t
 export interface Output {
   readonly json: boolean;
   result(value: unknown, text: () => string): void;
+  /** Prints one of the results of a verb that goes on: a line of text, or with `--json` a JSON value on a line. */
+  line(value: unknown, text: () => string): void;
   note(text: string): void;
   failure(error: HoldfastError): void;
 }
@@ -23,13 +25,15 @@ function jsonReplacer(_key: string, value: unknown): unknown {
 }
 
 export function createOutput(json: boolean): Output {
+  const result = (value: unknown, text: () => string): void => {
+    process.stdout.write(
+      `${json ? escapeControlsInJson(JSON.stringify(value, jsonReplacer)) : escapeControlsInLines(text())}\n`,
+    );
+  };
   return {
     json,
-    result(value, text) {
-      process.stdout.write(
-        `${json ? escapeControlsInJson(JSON.stringify(value, jsonReplacer)) : escapeControlsInLines(text())}\n`,
-      );
-    },
+    result,
+    line: result,
     note(text) {
       if (!json) process.stderr.write(`${escapeControlsInLines(text)}\n`);
     },

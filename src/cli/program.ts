@@ -17,6 +17,7 @@ import { addCheck } from './verbs/check.ts';
 import { addDev } from './verbs/dev.ts';
 import { addDlq } from './verbs/queues/dlq.ts';
 import { addQueues } from './verbs/queues/queues.ts';
+import { addStats } from './verbs/queues/stats.ts';
 import { addWorkers } from './verbs/queues/workers.ts';
 import { addServe } from './verbs/serve.ts';
 import { addCancel } from './verbs/tasks/cancel.ts';
@@ -25,6 +26,8 @@ import { isPrinted } from './verbs/tasks/many.ts';
 import { addRedrive } from './verbs/tasks/redrive.ts';
 import { addShow } from './verbs/tasks/show.ts';
 import { addSubmit } from './verbs/tasks/submit.ts';
+import { addWait } from './verbs/tasks/wait.ts';
+import { addWatch } from './verbs/tasks/watch.ts';
 import { addVersion } from './verbs/version.ts';
 import { addWorker } from './verbs/worker.ts';
 
@@ -58,6 +61,9 @@ function build(): { program: Command; output: () => Output } {
     addWhy,
     addTrouble,
     addList,
+    addWatch,
+    addWait,
+    addStats,
     addWorkers,
     addCancel,
     addRedrive,

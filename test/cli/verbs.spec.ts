@@ -210,7 +210,7 @@ describe('holdfast list', () => {
     expect(await list('--state', 'dead')).toEqual([]);
     expect(await list('--lane', 'l')).toEqual(['item', 'item', 'other']);
     const page = await holdfast('list', '--queue', 'listed', '--limit', '2');
-    expect(page.out).toMatch(/^ID +STATE +TYPE +ATTEMPT +ACCEPTED +LAST ERROR\n/);
+    expect(page.out).toMatch(/^ID +STATE +TYPE +KEY +AGE +ATTEMPT +LAST ERROR\n/);
     expect(page.out).not.toContain('page-token');
     const pageToken = /^more: --page-token (\S+)$/m.exec(page.err)?.[1] as string;
     expect(await list('--limit', '2', '--page-token', pageToken)).toEqual(['item']);
@@ -240,7 +240,7 @@ describe('holdfast list', () => {
   it('prints dead tasks with their last error', async () => {
     await holdfast('submit', 'fail', '--wait', ...work);
     const { out } = await holdfast('list', '--state', 'dead', ...work);
-    expect(out).toMatch(/ dead +fail +1\/5 .*it never works/);
+    expect(out).toMatch(/ dead +fail +\S+ +\ds +1\/5 .*it never works/);
   });
 });
 

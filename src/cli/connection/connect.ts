@@ -59,6 +59,8 @@ export interface Interruption {
   readonly signal: AbortSignal;
   taskId?: string;
   help?: string;
+  /** True if Ctrl-C is the way in which the verb ends: it then ends with status 0. */
+  endsInOrder?: boolean;
 }
 
 /**
@@ -74,7 +76,8 @@ export async function withServer<T>(
   const interruption: Interruption = { signal: open.signal };
   const interrupted = Promise.withResolvers<never>();
   const stop = (): void => {
-    interrupted.reject(new HoldfastError('CANCELLED', 'ABANDONED', 'Interrupted.', interruption));
+    if (interruption.endsInOrder !== true)
+      interrupted.reject(new HoldfastError('CANCELLED', 'ABANDONED', 'Interrupted.', interruption));
     open.abort();
   };
   process.once('SIGINT', stop);

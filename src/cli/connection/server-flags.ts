@@ -5,7 +5,21 @@ import { usage } from '../exit-codes.ts';
 
 /** The verbs that call a server as a client, by the words that the user types. */
 export const clientVerbs: ReadonlySet<string> = new Set([
-  ...['worker', 'canary', 'submit', 'show', 'why', 'trouble', 'list', 'workers list', 'cancel', 'redrive'],
+  ...[
+    'worker',
+    'canary',
+    'submit',
+    'show',
+    'why',
+    'trouble',
+    'list',
+    'watch',
+    'wait',
+    'stats',
+    'workers list',
+    'cancel',
+    'redrive',
+  ],
   ...['queues list', 'queues show', 'queues create', 'queues set', 'queues pause', 'queues resume'],
 ]);
 

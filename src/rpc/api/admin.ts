@@ -38,7 +38,7 @@ export function adminHandlers(deps: ApiDeps): MethodHandlers<typeof AdminService
   return {
     async listQueues(request, context) {
       const tenant = admit(deps, requests.listQueues, 'read', request, context);
-      const queues = await service.queues(tenant);
+      const queues = await service.queues(tenant, { withoutCounts: request.withoutCounts });
       return {
         queues: queues.filter(({ queue }) => mayUseQueue(context.identity, queue)).map(queueToWire),
       };

@@ -24,7 +24,7 @@ export async function workers(
 }
 
 /** Counts a queue's tasks. The store counts every task with a lease as running, this node knows which are reserved. */
-async function countsOf(context: ServiceContext, queue: QueueRef): Promise<QueueView['counts']> {
+async function countsOf(context: ServiceContext, queue: QueueRef): Promise<NonNullable<QueueView['counts']>> {
   const counts = await context.store.counts(queue, context.clock.now());
   let reserved = 0;
   for (const session of context.sessions.all()) reserved += session.reserved.list(queue).length;
@@ -45,7 +45,13 @@ async function viewOf(
   };
 }
 
-export async function queues(context: ServiceContext, tenant: string): Promise<readonly QueueView[]> {
+/** Returns the queues of a tenant; with `withoutCounts` without a read of their tasks and of the workers. */
+export async function queues(
+  context: ServiceContext,
+  tenant: string,
+  { withoutCounts = false }: { readonly withoutCounts?: boolean } = {},
+): Promise<readonly QueueView[]> {
+  if (withoutCounts) return context.queues.ofTenant(tenant).map((setting) => ({ ...setting, workers: 0 }));
   const known = await everyWorker(context);
   return Promise.all(context.queues.ofTenant(tenant).map((setting) => viewOf(context, setting, known)));
 }

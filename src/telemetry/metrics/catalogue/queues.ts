@@ -80,7 +80,7 @@ export const queueMetrics = {
         'membership',
         'settings',
         'unserved',
-        'ended pauses',
+        'ended_pauses',
         'workers',
       ],
     },
