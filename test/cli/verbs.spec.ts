@@ -84,7 +84,7 @@ describe('holdfast submit', () => {
     expect(first.out).toMatch(/^1-\w+ ready\n$/);
     const id = first.out.split(' ')[0];
     const again = await holdfast('submit', 'later', '{"a":1}', '--key', 'k1', '--json');
-    expect(again.json).toMatchObject({ id, key: 'k1', state: 'ready', deduplicated: true });
+    expect(again.json).toMatchObject({ id, idempotencyKey: 'k1', state: 'ready', deduplicated: true });
     expect((await holdfast('submit', 'later', '{"a":1}', '--key', 'k1')).out).toBe(
       `${id} deduplicated ready\n`,
     );
@@ -147,7 +147,7 @@ describe('holdfast submit', () => {
 
   it('takes one value for each --tag, so that the payload may follow the flag', async () => {
     const { json } = await holdfast('submit', 'later', '--tag', 'a', '{"name":"x"}', '--json');
-    expect((await holdfast('show', json.id, '--json')).json).toMatchObject({ payload: { name: 'x' } });
+    expect((await holdfast('show', json.id, '--json')).json).toMatchObject({ input: { name: 'x' } });
   });
 
   it('ends with status 130 at Ctrl-C, and says that the task goes on', async () => {
@@ -164,7 +164,7 @@ describe('holdfast show', () => {
     const { json } = await holdfast('submit', 'echo', '{"c":3}', '--wait', '--json', ...work);
     const plain = await holdfast('show', json.id);
     expect(plain.out).toMatch(/^id +\S+\n/);
-    expect(plain.out).toMatch(/^payload +\{"c":3\}$/m);
+    expect(plain.out).toMatch(/^input +\{"c":3\}$/m);
     expect(plain.out).toMatch(/^result +\{"c":3\}$/m);
     expect(plain.out).not.toContain('submitted');
     const history = await holdfast('show', json.id, '--history');
@@ -172,7 +172,7 @@ describe('holdfast show', () => {
       /1 {2}\S+Z {2}submitted\n +2 {2}\S+Z {2}claimed .*\n +3 {2}\S+Z {2}succeeded/,
     );
     const asJson = await holdfast('show', json.id, '--history', '--json');
-    expect(asJson.json).toMatchObject({ id: json.id, state: 'succeeded', payload: { c: 3 } });
+    expect(asJson.json).toMatchObject({ id: json.id, state: 'succeeded', input: { c: 3 } });
     const fencingToken = asJson.json.fencingToken;
     expect(asJson.json.history).toMatchObject([
       { version: 1, kind: 'submitted' },
