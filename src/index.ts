@@ -5,6 +5,17 @@
  * `defineWorker` and `client.work` on the worker's side.
  */
 
+export type {
+  OnDeadRule,
+  PauseOptions,
+  QueueCounts,
+  QueuePause,
+  QueueSettings,
+  QueueStatus,
+  Queues,
+} from './client/admin/queues.ts';
+export type { Redriven, RedriveOptions } from './client/admin/redrive.ts';
+export type { WorkerInfo, WorkerList, Workers } from './client/admin/workers.ts';
 export type { Client, ListOptions, SubmitOutcome, TaskPage } from './client/client.ts';
 export type { ClientTls, Connect, ConnectOptions } from './client/connect.ts';
 export type { AttemptContext } from './client/context.ts';

@@ -70,8 +70,8 @@ export async function audit(
     const ended = state === 'succeeded' || state === 'dead' || state === 'cancelled';
     if (!ended || (state === 'succeeded' && !delivered.has(delivery))) lost++;
     for await (const event of client.task(id).events()) {
-      if (event.type === 'claimed') attempts++;
-      if (event.type === 'leaseExpired') leasesLost++;
+      if (event.kind === 'claimed') attempts++;
+      if (event.kind === 'leaseExpired') leasesLost++;
       if (!ended) break;
     }
   }

@@ -1,4 +1,5 @@
+import type { ServerOptions } from './connection/connect.ts';
 import type { Output } from './output.ts';
 
-/** Returns the values of the global flags `--url` and `--json`, once the command line is parsed. */
-export type Globals = () => { readonly url: string | undefined; readonly output: Output };
+/** Returns the server that the flags name, and the output as `--json` says, once the command line is parsed. */
+export type Globals = () => { readonly server: ServerOptions; readonly output: Output };

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { endAtClosedPipe } from './closed-pipe.ts';
 import { nodeVersionError, printVersionError } from './node-version.ts';
 import { ensureSmallYoungGeneration } from './young-generation.ts';
 
@@ -8,6 +9,7 @@ const longestTimerMs = 2 ** 31 - 1;
 const argv = process.argv.slice(2);
 const versionError = nodeVersionError(process.versions.node);
 if (versionError === undefined) {
+  endAtClosedPipe(argv);
   ensureSmallYoungGeneration();
   // These files are imported only after the checks: a process that replaces itself does not need them, and an old
   // version of Node cannot load them.

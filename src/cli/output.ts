@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { HoldfastError } from '../core/errors.ts';
 import { formatDuration } from '../core/rules.ts';
+import { errorJson } from './text/error-json.ts';
 import { escapeControls, escapeControlsInJson, escapeControlsInLines } from './text/escape-controls.ts';
 
 /**
@@ -10,6 +11,8 @@ import { escapeControls, escapeControlsInJson, escapeControlsInLines } from './t
 export interface Output {
   readonly json: boolean;
   result(value: unknown, text: () => string): void;
+  /** Prints one of the results of a verb that goes on: a line of text, or with `--json` a JSON value on a line. */
+  line(value: unknown, text: () => string): void;
   note(text: string): void;
   failure(error: HoldfastError): void;
 }
@@ -22,21 +25,21 @@ function jsonReplacer(_key: string, value: unknown): unknown {
 }
 
 export function createOutput(json: boolean): Output {
+  const result = (value: unknown, text: () => string): void => {
+    process.stdout.write(
+      `${json ? escapeControlsInJson(JSON.stringify(value, jsonReplacer)) : escapeControlsInLines(text())}\n`,
+    );
+  };
   return {
     json,
-    result(value, text) {
-      process.stdout.write(
-        `${json ? escapeControlsInJson(JSON.stringify(value, jsonReplacer)) : escapeControlsInLines(text())}\n`,
-      );
-    },
+    result,
+    line: result,
     note(text) {
       if (!json) process.stderr.write(`${escapeControlsInLines(text)}\n`);
     },
     failure(error) {
       if (json) {
-        const { code, reason, message, help, taskId, violations } = error;
-        const failure = { error: { code, reason, message, help, taskId, violations } };
-        process.stdout.write(`${escapeControlsInJson(JSON.stringify(failure))}\n`);
+        process.stdout.write(`${escapeControlsInJson(JSON.stringify({ error: errorJson(error) }))}\n`);
         return;
       }
       printFailure(error.message, error.help);

@@ -2,31 +2,36 @@ import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/
 import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
 import { packageVersion } from '../platform/version.ts';
 import { addCanary } from './canary/canary.ts';
+import { addServerFlags, tlsFlags } from './connection/server-flags.ts';
 import { addDeploy } from './deploy/deploy.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
 import { addTrouble } from './explain/trouble.ts';
 import { addWhy } from './explain/why.ts';
-import { addWorkers } from './explain/workers.ts';
 import type { Globals } from './globals.ts';
 import { addHealth } from './health/health.ts';
-import { createOutput } from './output.ts';
+import { createOutput, type Output } from './output.ts';
 import { addSlo } from './slo/slo.ts';
 import { addAws } from './verbs/aws.ts';
-import { addCancel } from './verbs/cancel.ts';
 import { addCerts } from './verbs/certs.ts';
 import { addCheck } from './verbs/check.ts';
 import { addDev } from './verbs/dev.ts';
-import { addDlq } from './verbs/dlq.ts';
-import { addList } from './verbs/list.ts';
-import { addQueues } from './verbs/queues.ts';
-import { addRedrive } from './verbs/redrive.ts';
+import { addDlq } from './verbs/queues/dlq.ts';
+import { addQueues } from './verbs/queues/queues.ts';
+import { addStats } from './verbs/queues/stats.ts';
+import { addWorkers } from './verbs/queues/workers.ts';
 import { addServe } from './verbs/serve.ts';
-import { addShow } from './verbs/show.ts';
-import { addSubmit } from './verbs/submit.ts';
+import { addCancel } from './verbs/tasks/cancel.ts';
+import { addList } from './verbs/tasks/list.ts';
+import { isPrinted } from './verbs/tasks/many.ts';
+import { addRedrive } from './verbs/tasks/redrive.ts';
+import { addShow } from './verbs/tasks/show.ts';
+import { addSubmit } from './verbs/tasks/submit.ts';
+import { addWait } from './verbs/tasks/wait.ts';
+import { addWatch } from './verbs/tasks/watch.ts';
 import { addVersion } from './verbs/version.ts';
 import { addWorker } from './verbs/worker.ts';
 
-function build(): { program: Command; globals: Globals } {
+function build(): { program: Command; output: () => Output } {
   const base = new Command('holdfast')
     .description('A durable task queue: accepted once, run until done, explained afterwards.')
     .version(packageVersion())
@@ -39,9 +44,13 @@ function build(): { program: Command; globals: Globals } {
     .showSuggestionAfterError()
     .exitOverride();
   const program = base as unknown as Command;
+  const output = (): Output => createOutput(base.opts().json === true);
+  let running: CommandUnknownOpts | undefined;
+  program.hook('preAction', (_program, command) => {
+    running = command;
+  });
   const globals: Globals = () => {
-    const { json, url } = base.opts();
-    return { url, output: createOutput(json === true) };
+    return { server: { url: base.opts().url, tls: tlsFlags(running) }, output: output() };
   };
   for (const add of [
     addDev,
@@ -52,6 +61,9 @@ function build(): { program: Command; globals: Globals } {
     addWhy,
     addTrouble,
     addList,
+    addWatch,
+    addWait,
+    addStats,
     addWorkers,
     addCancel,
     addRedrive,
@@ -68,9 +80,10 @@ function build(): { program: Command; globals: Globals } {
   ]) {
     add(program, globals);
   }
+  addServerFlags(program);
   for (const verb of program.commands) throwUsageErrors(verb);
   throwUsageErrors(program);
-  return { program, globals };
+  return { program, output };
 }
 
 /** Makes commander throw usage errors instead of printing them, so that `--json` prints them as JSON. */
@@ -126,7 +139,7 @@ function verbOf(program: Command, argv: readonly string[]): string {
 
 /** Runs one command line and returns the exit status. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const { program, globals } = build();
+  const { program, output } = build();
   try {
     // The flags `--json` and `--url` may stand before or after the verb.
     await program.parseAsync(hoist(argv), { from: 'user' });
@@ -136,8 +149,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (isHelp) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const error =
       thrown instanceof CommanderError ? usageError(program, thrown, argv) : asHoldfastError(thrown);
-    const { output } = globals();
-    output.failure(error);
+    if (!isPrinted(error)) output().failure(error);
     return exitCodeOf(error);
   }
 }

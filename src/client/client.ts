@@ -9,6 +9,9 @@ import type { WorkerMetrics } from '../ports/metrics.ts';
 import { noTracing, type Tracing } from '../ports/tracing.ts';
 import { TaskView } from '../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { createQueues, type Queues } from './admin/queues.ts';
+import { mostRedriven, type Redriven, type RedriveOptions, redriveAll } from './admin/redrive.ts';
+import { createWorkers, type Workers } from './admin/workers.ts';
 import { Caller, closedError } from './calls.ts';
 import type { WorkerSpec } from './contract/handler.ts';
 import type { TaskType } from './contract/task.ts';
@@ -179,6 +182,23 @@ export interface Client extends AsyncDisposable {
    * ```
    */
   trouble(options?: { readonly queue?: string }): Promise<Trouble>;
+  /** Reads and changes queues: their counts, pauses and settings. */
+  readonly queues: Queues;
+  /** Lists the workers of all servers that share the store. */
+  readonly workers: Workers;
+  /**
+   * Runs dead tasks of a queue again, with fresh attempts: all that match the filters, or with `dryRun` only counts them.
+   * Each call to the server changes at most 1,000 tasks and examines about 20,000. Needs the permission `admin`.
+   *
+   * @throws HoldfastError INVALID_ARGUMENT if a filter is wrong, or NOT_FOUND, reason QUEUE_UNKNOWN.
+   *
+   * @example
+   * ```ts
+   * const { matched } = await client.redrive({ queue: 'mail', type: 'send-email', dryRun: true });
+   * console.log(`${matched} dead tasks would run again`);
+   * ```
+   */
+  redrive(options?: RedriveOptions): Promise<Redriven>;
   /**
    * Starts a worker in this process. The worker connects in the background and keeps reconnecting, so `work` also
    * resolves while the server cannot be reached; a refusal by the server rejects `running.done`.
@@ -243,7 +263,9 @@ class TransportClient implements InnerClient {
   readonly #presence: Presence;
   readonly #tracing: Tracing;
   readonly #submitter: Submitter;
-  readonly #workers = new Set<RunningWorker>();
+  readonly #running = new Set<RunningWorker>();
+  readonly queues: Queues;
+  readonly workers: Workers;
   #closing: Promise<void> | undefined;
   #retryLoggedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -261,6 +283,8 @@ class TransportClient implements InnerClient {
     const caller = new Caller({ transport, clock, retryForMs, presence, onRetry });
     const watches = new Watches({ transport, clock, tenant });
     this.#parts = { transport, clock, tenant, caller, watches, presence };
+    this.queues = createQueues(caller, tenant);
+    this.workers = createWorkers(caller, tenant);
   }
 
   readonly submit: Submit = (task, input, options = {}) =>
@@ -340,6 +364,22 @@ class TransportClient implements InnerClient {
     return troubleOf(await caller.call(TaskService.method.listTrouble, { tenant, queue }));
   }
 
+  async redrive(options: RedriveOptions = {}): Promise<Redriven> {
+    const { caller, tenant } = this.#parts;
+    const { acceptedFrom, acceptedUntil, dryRun = false, limit = mostRedriven } = options;
+    const request = {
+      tenant,
+      queue: options.queue ?? 'default',
+      type: options.type ?? '',
+      tag: options.tag ?? '',
+      acceptedFromMs: BigInt(acceptedFrom?.getTime() ?? 0),
+      acceptedUntilMs: BigInt(acceptedUntil?.getTime() ?? 0),
+      dryRun,
+      pageToken: options.pageToken ?? '',
+    };
+    return redriveAll(request, limit, (page) => caller.call(TaskService.method.redriveTasks, page));
+  }
+
   async work(worker: WorkerSpec): Promise<RunningWorker> {
     if (this.#closing !== undefined) throw closedError();
     const { clock, metrics, tenant = '', workerName = 'worker', beginsAtOnce = false } = this.#options;
@@ -354,8 +394,8 @@ class TransportClient implements InnerClient {
       tracing: this.#tracing,
       submit: this.submitChild,
     });
-    this.#workers.add(running);
-    const forget = (): void => void this.#workers.delete(running);
+    this.#running.add(running);
+    const forget = (): void => void this.#running.delete(running);
     void during(this.#presence, running.done).then(forget, forget);
     return running;
   }
@@ -381,7 +421,7 @@ class TransportClient implements InnerClient {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#workers].map((running) => running.drain()));
+    await Promise.allSettled([...this.#running].map((running) => running.drain()));
     this.#submitter.close();
     this.#parts.caller.close();
     this.#parts.watches.close();

@@ -76,6 +76,10 @@ export interface Limits {
   /** The maximum number of tasks that one stream watches. */
   readonly watchedTasks: number;
   readonly redriveItems: number;
+  /** The number of queues that `holdfast list` without `--queue` reads, each with one ListTasks call. */
+  readonly listedQueues: number;
+  /** The maximum number of task ids that one `holdfast cancel`, `redrive` or `wait` takes. */
+  readonly commandIds: number;
   readonly maxAttempts: number;
   /** The highest number of lost workers that a task type may allow before its task is dead. */
   readonly maxLosses: number;
@@ -258,6 +262,8 @@ export const limits: Limits = Object.freeze({
   historyEvents: 500,
   watchedTasks: 256,
   redriveItems: 1_000,
+  listedQueues: 50,
+  commandIds: 10_000,
   maxAttempts: 1_000,
   maxLosses: 1_000,
   lossesBeforeAlone: 2,

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import {
   type Connect,
+  type ConnectOptions,
   type ConnectParts,
   type ConnectTarget,
   connector,
@@ -67,6 +68,6 @@ export function meteredConnect(metrics: WorkerMetrics | undefined): Connect {
 }
 
 /** Returns the target that `connect` would use, for a program that shows what it connects to. */
-export function connectTarget(url?: string): ConnectTarget {
-  return resolveTarget(parts, url);
+export function connectTarget(url?: string, options?: Pick<ConnectOptions, 'tls'>): ConnectTarget {
+  return resolveTarget(parts, url, options);
 }

@@ -1,4 +1,5 @@
 import { timing } from '../core/limits.ts';
+import { resumeEndedPauses } from '../service/admin/admin.ts';
 import type { RunningService } from '../service/create-service.ts';
 import { expireLeases } from './expire-leases.ts';
 import { FailedTasks } from './failed-tasks.ts';
@@ -79,6 +80,11 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
       loop('release lanes', timing.sweepMs, async (signal) => {
         await membership?.firstBeatDone;
         return laneReleaser.round(signal, duties.reconciles);
+      }),
+      loop('ended pauses', settingsMs, async () => {
+        await membership?.firstBeatDone;
+        await resumeEndedPauses(context, duties.reconciles);
+        return false;
       }),
       loop('unserved', unservedMs, async (signal) => {
         await membership?.firstBeatDone;

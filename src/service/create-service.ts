@@ -145,7 +145,7 @@ function serviceOf(context: ServiceContext): Service {
     hellosOf: (sessionId) => context.sessions.get(sessionId)?.hellos,
     heartbeat: (items, from) => heartbeat(context, items, from),
     claim: (request) => claim(context, recent, turns, request),
-    queues: (tenant) => admin.queues(context, tenant),
+    queues: (tenant, options) => admin.queues(context, tenant, options),
     queue: (ref) => admin.queue(context, ref),
     updateQueue: (ref, change, actor) => admin.updateQueue(context, ref, change, actor),
     workers: (tenant, queue) => admin.workers(context, tenant, queue),

@@ -24,7 +24,7 @@ import type { Scope } from '../core/submission/submission.ts';
 import type { TaskEvent } from '../core/task/event.ts';
 import type { Progress, ShownState } from '../core/task/head.ts';
 import type { HistoryVerification, QueueCounts, Snapshot, TaskFilter } from '../ports/task-store.ts';
-import type { QueueChange } from './admin/queue-settings.ts';
+import type { QueueChange, QueuePause } from './admin/queue-settings.ts';
 
 /** A task's snapshot, with the task's result and the id of the task that blocks it in its lane. */
 export interface TaskDetails {
@@ -325,14 +325,15 @@ export interface Redispatched extends QueueRef {
 
 export interface QueueView extends QueueRef {
   readonly paused: boolean;
+  readonly pause?: QueuePause | undefined;
   readonly onDead: 'release' | 'hold';
   /** The number of workers of this queue on all nodes, as far as the nodes have announced them. */
   readonly workers: number;
   /**
-   * The numbers of the queue's tasks. `running` are those whose handler was called, `reserved` those that wait in a
+   * The numbers of the queue's tasks; undefined if they were not asked for. `running` are those whose handler was called, `reserved` those that wait in a
    * worker, as far as this node knows: a task that another node has assigned counts as running.
    */
-  readonly counts: QueueCounts & { readonly reserved: number };
+  readonly counts?: (QueueCounts & { readonly reserved: number }) | undefined;
 }
 
 /**
@@ -441,7 +442,7 @@ export interface Service {
   heartbeat(items: readonly HeartbeatItem[], context: ReportContext): Promise<readonly HeartbeatAnswer[]>;
   claim(request: ClaimRequest): Promise<readonly Assignment[]>;
 
-  queues(tenant: string): Promise<readonly QueueView[]>;
+  queues(tenant: string, options?: { readonly withoutCounts?: boolean }): Promise<readonly QueueView[]>;
   queue(ref: QueueRef): Promise<QueueView>;
   /** Changes a queue's configuration. Rejects with QUEUE_UNKNOWN if the queue does not exist and `create` is not set. */
   updateQueue(ref: QueueRef, change: QueueChange, actor: string): Promise<QueueView>;

@@ -109,7 +109,7 @@ test('a server on AWS that is restarted by SIGTERM keeps the attempt of a runnin
   const again = await startServe(dynoxide.endpoint, port);
   await task.result();
   const kinds: string[] = [];
-  for await (const { type } of task.events()) kinds.push(type);
+  for await (const { kind } of task.events()) kinds.push(kind);
   expect(kinds).toEqual(['submitted', 'claimed', 'succeeded']);
   expect(begun).toEqual([15_000]);
   again.server.signal('SIGTERM');

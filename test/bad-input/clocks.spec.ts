@@ -76,7 +76,7 @@ describe('a server’s clock that jumps an hour ahead', () => {
     for (const end of ends) end();
     await client.task(id).result({ timeout: '10s' });
     await delayed.result({ timeout: '10s' });
-    expect((await eventsOf(id)).map(({ type }) => type)).toEqual(['submitted', 'claimed', 'succeeded']);
+    expect((await eventsOf(id)).map(({ kind }) => kind)).toEqual(['submitted', 'claimed', 'succeeded']);
     expect(await late.status()).toMatchObject({ state: 'dead', deadReason: 'deadline' });
     expect((await client.submit(note, { n: 0 }, { idempotencyKey: 'before/0' })).id).toBe(before[0]);
     await expectEndOnce(client, before);
@@ -97,7 +97,7 @@ describe('a server’s clock that jumps an hour back', () => {
     expect(fencingTokenList[1]).toBeGreaterThan(fencingTokenList[0] ?? 0);
     ends[1]?.();
     await client.task(id).result({ timeout: '10s' });
-    expect((await eventsOf(id)).map(({ type }) => type)).toEqual([
+    expect((await eventsOf(id)).map(({ kind }) => kind)).toEqual([
       'submitted',
       'claimed',
       'failed',

@@ -47,7 +47,7 @@ const submit = (deed: Misbehaviour) => client.submit(odd, { deed });
 
 async function kindsOf(task: SubmittedTask<unknown>): Promise<EventType[]> {
   const kinds: EventType[] = [];
-  for await (const { type } of task.events()) kinds.push(type);
+  for await (const { kind } of task.events()) kinds.push(kind);
   return kinds;
 }
 

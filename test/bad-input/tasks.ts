@@ -26,7 +26,7 @@ export async function expectEndOnce(client: Client, ids: readonly string[]): Pro
   await Promise.all(ids.map((id) => client.task(id).result({ timeout: '20s' })));
   for (const id of ids) {
     const kinds: string[] = [];
-    for await (const event of client.task(id).events()) kinds.push(event.type);
+    for await (const event of client.task(id).events()) kinds.push(event.kind);
     expect(kinds.filter((kind) => kind === 'succeeded')).toEqual(['succeeded']);
     expect(kinds.at(-1)).toBe('succeeded');
     expect(runs.get(id)).toBe(1);

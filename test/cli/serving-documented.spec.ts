@@ -120,5 +120,5 @@ it('docs/serving.md: a store has the files that the page lists, can be copied wh
   copyFileSync(join(cwd, 'queue.db'), join(cwd, 'restored/queue.db'));
   const restored = await serve(cwd, '--plaintext', '--store', 'file:./restored/queue.db');
   const again = `holdfast+plaintext://127.0.0.1:${restored.grpcPort}`;
-  expect((await within(cwd, 'show', json.id, '--json', '--url', again)).json).toMatchObject({ payload: 1 });
+  expect((await within(cwd, 'show', json.id, '--json', '--url', again)).json).toMatchObject({ input: 1 });
 });

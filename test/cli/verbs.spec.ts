@@ -84,7 +84,7 @@ describe('holdfast submit', () => {
     expect(first.out).toMatch(/^1-\w+ ready\n$/);
     const id = first.out.split(' ')[0];
     const again = await holdfast('submit', 'later', '{"a":1}', '--key', 'k1', '--json');
-    expect(again.json).toMatchObject({ id, key: 'k1', state: 'ready', deduplicated: true });
+    expect(again.json).toMatchObject({ id, idempotencyKey: 'k1', state: 'ready', deduplicated: true });
     expect((await holdfast('submit', 'later', '{"a":1}', '--key', 'k1')).out).toBe(
       `${id} deduplicated ready\n`,
     );
@@ -147,7 +147,7 @@ describe('holdfast submit', () => {
 
   it('takes one value for each --tag, so that the payload may follow the flag', async () => {
     const { json } = await holdfast('submit', 'later', '--tag', 'a', '{"name":"x"}', '--json');
-    expect((await holdfast('show', json.id, '--json')).json).toMatchObject({ payload: { name: 'x' } });
+    expect((await holdfast('show', json.id, '--json')).json).toMatchObject({ input: { name: 'x' } });
   });
 
   it('ends with status 130 at Ctrl-C, and says that the task goes on', async () => {
@@ -164,7 +164,7 @@ describe('holdfast show', () => {
     const { json } = await holdfast('submit', 'echo', '{"c":3}', '--wait', '--json', ...work);
     const plain = await holdfast('show', json.id);
     expect(plain.out).toMatch(/^id +\S+\n/);
-    expect(plain.out).toMatch(/^payload +\{"c":3\}$/m);
+    expect(plain.out).toMatch(/^input +\{"c":3\}$/m);
     expect(plain.out).toMatch(/^result +\{"c":3\}$/m);
     expect(plain.out).not.toContain('submitted');
     const history = await holdfast('show', json.id, '--history');
@@ -172,7 +172,7 @@ describe('holdfast show', () => {
       /1 {2}\S+Z {2}submitted\n +2 {2}\S+Z {2}claimed .*\n +3 {2}\S+Z {2}succeeded/,
     );
     const asJson = await holdfast('show', json.id, '--history', '--json');
-    expect(asJson.json).toMatchObject({ id: json.id, state: 'succeeded', payload: { c: 3 } });
+    expect(asJson.json).toMatchObject({ id: json.id, state: 'succeeded', input: { c: 3 } });
     const fencingToken = asJson.json.fencingToken;
     expect(asJson.json.history).toMatchObject([
       { version: 1, kind: 'submitted' },
@@ -210,7 +210,7 @@ describe('holdfast list', () => {
     expect(await list('--state', 'dead')).toEqual([]);
     expect(await list('--lane', 'l')).toEqual(['item', 'item', 'other']);
     const page = await holdfast('list', '--queue', 'listed', '--limit', '2');
-    expect(page.out).toMatch(/^ID +STATE +TYPE +ATTEMPT +ACCEPTED +LAST ERROR\n/);
+    expect(page.out).toMatch(/^ID +STATE +TYPE +KEY +AGE +ATTEMPT +LAST ERROR\n/);
     expect(page.out).not.toContain('page-token');
     const pageToken = /^more: --page-token (\S+)$/m.exec(page.err)?.[1] as string;
     expect(await list('--limit', '2', '--page-token', pageToken)).toEqual(['item']);
@@ -240,7 +240,7 @@ describe('holdfast list', () => {
   it('prints dead tasks with their last error', async () => {
     await holdfast('submit', 'fail', '--wait', ...work);
     const { out } = await holdfast('list', '--state', 'dead', ...work);
-    expect(out).toMatch(/ dead +fail +1\/5 .*it never works/);
+    expect(out).toMatch(/ dead +fail +\S+ +\ds +1\/5 .*it never works/);
   });
 });
 
@@ -296,6 +296,16 @@ describe('the command without permission or without a server', () => {
     await use('all');
   });
 
+  it('takes the certificates of --tls-ca, --tls-cert and --tls-key, and refuses a part of them', async () => {
+    const reader = await issue(dir, { name: 'flagged', kind: 'client' }, Date.now());
+    const flags = ['--tls-ca', reader.ca, '--tls-cert', reader.cert];
+    const denied = await holdfast('list', ...flags, '--tls-key', reader.key, '--json');
+    expect(denied).toMatchObject({ code: 6, json: { error: { reason: 'DENIED' } } });
+    const partly = await holdfast('queues', 'list', ...flags, '--json');
+    expect(partly).toMatchObject({ code: 2, json: { error: { reason: 'BAD_FIELD' } } });
+    expect(partly.json.error.message).toContain('--tls-key is missing');
+  });
+
   it('ends with status 5 if no server answers', async () => {
     const away = await holdfast('list', '--url', 'holdfast://127.0.0.1:1', '--json');
     expect(away).toMatchObject({ code: 5, json: { error: { reason: 'UNREACHABLE' } } });
@@ -308,7 +318,7 @@ describe('the command without permission or without a server', () => {
 describe('holdfast queues', () => {
   it('refuses a mistyped queue with the nearest name and the command that creates it, and creates nothing', async () => {
     await holdfast('submit', 'later', '1', ...work);
-    for (const verb of [['pause'], ['resume'], ['update', '--on-dead', 'hold']]) {
+    for (const verb of [['pause'], ['resume'], ['set', '--on-dead', 'hold']]) {
       const refused = await holdfast('queues', ...verb, 'wrok', '--json');
       expect(refused).toMatchObject({ code: 3, json: { error: { reason: 'QUEUE_UNKNOWN' } } });
       expect(refused.json.error.help).toBe(
@@ -320,12 +330,14 @@ describe('holdfast queues', () => {
 
   it('creates a queue before its first submission, and pauses, resumes and changes it', async () => {
     const created = await holdfast('queues', 'create', 'nightly', '--on-dead', 'hold', '--paused', '--json');
-    const queue = { tenant: 'default', queue: 'nightly' };
+    const queue = { tenant: 'default', name: 'nightly' };
     expect(created).toMatchObject({ code: 0, json: { ...queue, paused: true, onDead: 'hold' } });
     expect((await holdfast('queues', 'resume', 'nightly')).out).toBe('nightly: not paused, on dead hold\n');
-    expect((await holdfast('queues', 'pause', 'nightly')).out).toBe('nightly: paused, on dead hold\n');
-    const updated = await holdfast('queues', 'update', 'nightly', '--on-dead', 'release', '--json');
-    expect(updated.json).toEqual({ ...queue, paused: true, onDead: 'release' });
-    expect((await holdfast('queues', 'update', 'nightly')).code).toBe(2);
+    expect((await holdfast('queues', 'pause', 'nightly')).out).toMatch(
+      /^nightly: paused since \S+ by \S+\/all, on dead hold\n$/,
+    );
+    const updated = await holdfast('queues', 'set', 'nightly', '--on-dead', 'release', '--json');
+    expect(updated.json).toMatchObject({ ...queue, paused: true, onDead: 'release' });
+    expect((await holdfast('queues', 'set', 'nightly')).code).toBe(2);
   });
 });

@@ -103,10 +103,8 @@ describe('holdfast why', () => {
     });
     const { json } = await command('workers', '--queue', 'unhandled', '--json');
     expect(json).toMatchObject({
-      isComplete: true,
-      workers: [
-        { name: 'crawler', id: '7', types: [{ type: 'other', maxVersion: 1 }], polls: true, inFlight: 0 },
-      ],
+      incomplete: false,
+      workers: [{ name: 'crawler', id: '7', types: ['other'], maxVersions: [1], polls: true, inFlight: 0 }],
     });
     const { out } = await command('workers');
     expect(out).toMatch(/^crawler\/7 +unhandled +other@1 +0 +0 +polls /m);

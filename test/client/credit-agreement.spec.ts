@@ -268,7 +268,7 @@ async function holds(concurrency: number, all: readonly Step[]): Promise<void> {
   link.mend();
   setPaused(false);
   const unfinished = async (): Promise<number> => {
-    const { counts: now } = await node.service.queue(ref);
+    const { counts: now = { scheduled: 0, ready: 0, running: 0 } } = await node.service.queue(ref);
     return now.scheduled + now.ready + now.running;
   };
   for (let i = 0; i < 2_000 && (pending.size > 0 || (await unfinished()) > 0); i++)

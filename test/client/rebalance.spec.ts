@@ -43,8 +43,8 @@ async function submitAll(client: Client, task: typeof short | typeof long, count
 async function releasesOf(client: Client, id: string): Promise<number> {
   const { version: last } = await client.task(id).status();
   let releases = 0;
-  for await (const { type, version } of client.task(id).events()) {
-    if (type === 'claimReleased') releases++;
+  for await (const { kind, version } of client.task(id).events()) {
+    if (kind === 'claimReleased') releases++;
     if (version >= last) break;
   }
   return releases;

@@ -31,7 +31,7 @@ async function sleeper(concurrency = 4) {
 
 async function eventsOf(events: AsyncIterable<TaskEvent>): Promise<string[]> {
   const kinds: string[] = [];
-  for await (const { type } of events) kinds.push(type);
+  for await (const { kind } of events) kinds.push(kind);
   return kinds;
 }
 

@@ -39,8 +39,8 @@ const inputs = (count: number) => Array.from({ length: count }, (_, n) => ({ inp
 async function kindsOf(client: Client, id: string): Promise<string[]> {
   const kinds: string[] = [];
   const task = await client.task(id).status();
-  for await (const { type, version } of client.task(id).events()) {
-    kinds.push(type);
+  for await (const { kind, version } of client.task(id).events()) {
+    kinds.push(kind);
     if (version >= task.version) break;
   }
   return kinds;

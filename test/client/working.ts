@@ -19,7 +19,7 @@ export async function working(handlers: Handler[], more: Partial<WorkerOptions> 
 export async function kindsOf({ client, until }: ClientServer, id: string): Promise<string[]> {
   const kinds: string[] = [];
   const read = async (): Promise<void> => {
-    for await (const event of client.task(id).events()) kinds.push(event.type);
+    for await (const event of client.task(id).events()) kinds.push(event.kind);
   };
   await until(read());
   return kinds;

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { timing } from '../../core/limits.ts';
 import { canaryQueue, slotMs as objectiveSlotMs } from '../../core/objectives/objectives.ts';
-import { serverTarget } from '../connect.ts';
+import { serverTarget } from '../connection/connect.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import { emfOption, metricsHostOption, metricsPortOption, metricsText } from '../metrics-options.ts';
@@ -39,10 +39,10 @@ export function addCanary(program: Command, globals: Globals): void {
     .addOption(metricsHostOption())
     .addOption(emfOption())
     .action(async ({ queue, slot: slotMs, slots, ...flags }) => {
-      const { url, output } = globals();
-      serverTarget({ url });
+      const { server, output } = globals();
+      serverTarget(server);
       const { startCanary } = await import('./start-canary.ts');
-      const canary = await startCanary({ url, queue, slotMs, slots, metrics: flags });
+      const canary = await startCanary({ server, queue, slotMs, slots, metrics: flags });
       // A caller may send the signal as soon as it has read the line below.
       const stopped = untilStopped(timing.serverStopMs);
       if (slots !== undefined) {

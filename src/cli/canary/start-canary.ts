@@ -4,6 +4,7 @@ import { connect } from '../../index.ts';
 import type { ProcessMetrics } from '../../node/metrics/start-metrics.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
+import type { ServerOptions } from '../connection/connect.ts';
 import type { MetricsFlags } from '../metrics-options.ts';
 import { startTelemetry } from '../start-telemetry.ts';
 import { canaryTask, retryForMs, taskProbe, workCanaryTasks } from './probe.ts';
@@ -11,7 +12,7 @@ import { type ProbeEnd, runSlots } from './run-slots.ts';
 import { SlotLog } from './slot-log.ts';
 
 export interface CanaryOptions {
-  readonly url: string | undefined;
+  readonly server: ServerOptions;
   readonly queue: string;
   readonly slotMs: number;
   readonly metrics: MetricsFlags;
@@ -38,7 +39,7 @@ const notCounted: SlotCounter = { count() {} };
 
 /** Starts the probes and their worker. It does not wait for the server: slots without one are bad. */
 export async function startCanary(options: CanaryOptions): Promise<Canary> {
-  const { url, queue, slotMs } = options;
+  const { server, queue, slotMs } = options;
   const clock = systemClock();
   const log = defaultLog();
   const slotLog = new SlotLog(clock, log);
@@ -56,7 +57,7 @@ export async function startCanary(options: CanaryOptions): Promise<Canary> {
   };
   const task = canaryTask(queue);
   // The client would log each call that it tries again; the canary logs its bad slots, at most once a minute.
-  const client = connect(url, { log: silent, retryFor: retryForMs(slotMs) });
+  const client = connect(server.url, { tls: server.tls, log: silent, retryFor: retryForMs(slotMs) });
   const stopping = new AbortController();
   const { signal } = stopping;
   const onRefusal = (error: unknown): void => slotLog.refused(error);

@@ -1,6 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import { type ListTroubleResponse, TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { withServer } from '../connect.ts';
+import { withServer } from '../connection/connect.ts';
 import type { Globals } from '../globals.ts';
 import { time } from '../output.ts';
 import { escapeControls } from '../text/escape-controls.ts';
@@ -97,8 +97,8 @@ export function addTrouble(program: Command, globals: Globals): void {
     .option('--tenant <name>', 'the tenant; default: your own', '')
     .addHelpText('after', '\nThe exit status is 0 whether or not there is trouble: scripts read --json.')
     .action(async ({ queue = '', tenant }) => {
-      const { url, output } = globals();
-      await withServer({ url }, async (transport) => {
+      const { server, output } = globals();
+      await withServer(server, async (transport) => {
         const answer = await transport.call(TaskService.method.listTrouble, { tenant, queue }, {});
         output.result(troubleJson(answer), () => troubleText(answer));
         for (const note of troubleNotes(answer)) output.note(note);

@@ -4,7 +4,7 @@ import { asHoldfastError } from '../../core/errors.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { TaskEvent } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { withServer } from '../connect.ts';
+import { withServer } from '../connection/connect.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import { labelled, type Output, time } from '../output.ts';
@@ -167,7 +167,7 @@ export function addWhy(program: Command, globals: Globals): void {
     .option('--tenant <name>', 'the tenant; default: your own', '')
     .action(async (id, options) => {
       checkOptions(id, options);
-      const { url, output } = globals();
-      await withServer({ url }, (transport) => why(transport, output, id, options));
+      const { server, output } = globals();
+      await withServer(server, (transport) => why(transport, output, id, options));
     });
 }

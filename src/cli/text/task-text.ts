@@ -1,4 +1,5 @@
 import type { Message } from '@bufbuild/protobuf';
+import { deadReasons } from '../../core/task/event.ts';
 import {
   Begun,
   DeadReason,
@@ -71,18 +72,32 @@ function fieldValues<M>(texts: FieldTexts<M>, message: M): Record<string, unknow
   return Object.fromEntries(entries.map(([name, textOf]) => [name, textOf(message)]));
 }
 
+/** The options that a status of the SDK has beside the task's own fields. */
+const statusOptions = ['priority', 'tags', 'parentId'] as const;
+
+/** Returns the options as the API names them, without those that stand beside the task's own fields. */
 function optionsJson(options: SubmitOptions | undefined): Record<string, unknown> {
   if (options === undefined) return {};
-  const { runAtMs, ...rest } = fieldValues(optionTexts, options);
+  const values = fieldValues(optionTexts, options);
+  return Object.fromEntries(
+    Object.entries(values).filter(([name]) => !statusOptions.some((one) => one === name)),
+  );
+}
+
+/** Returns the options for people: the requested start time has a name of its own beside the time of the next attempt. */
+function optionsWords(options: Record<string, unknown>): Record<string, unknown> {
+  const { runAtMs, ...rest } = options;
   return { notBeforeMs: runAtMs, ...rest };
 }
 
+/** Returns a task as `--json` prints it: by the names of the SDK, with times in ms, and its options by those of the API. */
 export function taskJson(task: Task): Record<string, unknown> {
+  const { options } = task;
   return {
     id: task.id,
     tenant: task.tenant,
     queue: task.queue,
-    key: task.idempotencyKey,
+    idempotencyKey: task.idempotencyKey,
     state: stateName(task.state),
     type: task.spec?.type,
     typeVersion: task.spec?.typeVersion,
@@ -99,19 +114,23 @@ export function taskJson(task: Task): Record<string, unknown> {
     fencingToken: task.fencingToken || undefined,
     worker: task.worker || undefined,
     lastError: task.lastError || undefined,
-    deadReason: task.deadReason === DeadReason.UNSPECIFIED ? undefined : nameIn(DeadReason, task.deadReason),
+    deadReason: deadReasons[task.deadReason],
     blockedByTaskId: task.blockedByTaskId || undefined,
     progress: task.progress && { fraction: task.progress.fraction, note: task.progress.note },
-    payload: payloadValue(task.spec?.payload),
+    priority: options?.priority ? nameIn(Priority, options.priority) : undefined,
+    tags: options?.tags.length ? options.tags : undefined,
+    parentId: options?.parentId || undefined,
+    input: payloadValue(task.spec?.payload),
     result: payloadValue(task.result),
     cancelRequested: task.cancelRequested || undefined,
     traceparent: task.traceparent || undefined,
-    ...optionsJson(task.options),
+    options: optionsJson(options),
   };
 }
 
 export function taskText(task: Task): string {
-  return Object.entries(taskJson(task))
+  const { options, ...own } = taskJson(task);
+  return Object.entries({ ...own, ...optionsWords(options as Record<string, unknown>) })
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => labelled(name, value))
     .join('\n');

@@ -18,6 +18,7 @@ import {
   selectedAwsStore,
   tableOption,
 } from '../aws/options.ts';
+import type { ServerOptions } from '../connection/connect.ts';
 import { agentAt } from '../ecs/agent.ts';
 import {
   protectTaskOption,
@@ -58,11 +59,11 @@ export function addWorker(program: Command, globals: Globals): void {
     .addOption(metricsHostOption())
     .addOption(emfOption())
     .action(async (module, options, command) => {
-      const { url, output } = globals();
+      const { server, output } = globals();
       const shared = selectedAwsStore(options, (flag) => {
         return command.getOptionValueSource(flag as keyof typeof options) === 'cli';
       });
-      if (shared !== undefined && url !== undefined) {
+      if (shared !== undefined && server.url !== undefined) {
         throw usage('--url names a server, and --engine aws needs none.', 'Leave one of them out.');
       }
       const agentUrl = wantedProtection(options.protectTask === true, process.env);
@@ -81,7 +82,7 @@ export function addWorker(program: Command, globals: Globals): void {
       const { metrics, tracing } = telemetry;
       const { client, close } =
         shared === undefined
-          ? await fromServer(url, metrics)
+          ? await fromServer(server, metrics)
           : await fromTable(shared, worker.queues, metrics, tracing);
       const protection =
         agentUrl === undefined ? undefined : new TaskProtection(agentAt(agentUrl, clock), clock, log);
@@ -125,15 +126,18 @@ function logEnd(log: Log, signal: NodeJS.Signals | undefined, report: DrainRepor
   log[isClean ? 'info' : 'warn'](fields, 'the worker has drained and ends');
 }
 
-async function fromServer(url: string | undefined, metrics: ProcessMetrics | undefined): Promise<TaskSource> {
+async function fromServer(
+  { url, tls }: ServerOptions,
+  metrics: ProcessMetrics | undefined,
+): Promise<TaskSource> {
   const [{ connectTarget, meteredConnect }, { systemClock }] = await Promise.all([
     import('../../node/connect.ts'),
     import('../../platform/clock.ts'),
   ]);
-  const client = meteredConnect(metrics?.worker)(url);
+  const client = meteredConnect(metrics?.worker)(url, { tls });
   if (metrics !== undefined) {
     const { certificateExpiry } = await import('../../node/metrics/sources.ts');
-    const target = connectTarget(url);
+    const target = connectTarget(url, { tls });
     if (target.kind === 'server' && target.tls !== undefined)
       metrics.addSource(certificateExpiry('client', target.tls, systemClock()));
   }

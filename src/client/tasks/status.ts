@@ -104,7 +104,7 @@ export interface TaskEvent {
   /** The position of the event in the task's history, from 1. `events({ after: version })` continues behind it. */
   readonly version: number;
   /** The kind of event. It is `unknown` if a newer server sends a kind that this SDK does not know. */
-  readonly type: EventType;
+  readonly kind: EventType;
   /** The time of the event. */
   readonly at: Date;
   /** The state of the task after the event. */
@@ -123,7 +123,7 @@ export interface TaskEvent {
   /** The time of the next attempt. */
   readonly runAt: Date | undefined;
   /** The reason why the task died. */
-  readonly reason: DeadReason | undefined;
+  readonly deadReason: DeadReason | undefined;
   /** The message of the error, or the reason that was given for a cancellation. */
   readonly message: string | undefined;
   /** The name of the error, for example `TypeError`. */
@@ -203,14 +203,14 @@ export function eventOf({ version, event, state }: VersionedEvent): TaskEvent {
   const recorded: Partial<WireEvent> = event ?? {};
   return {
     version,
-    type: eventKinds[recorded.kind ?? 0] ?? 'unknown',
+    kind: eventKinds[recorded.kind ?? 0] ?? 'unknown',
     at: new Date(Number(recorded.atMs ?? 0n)),
     state: stateOf(state),
     attempt: recorded.attempt || undefined,
     worker: textOf(recorded.worker ?? ''),
     loss: lossOf(recorded),
     runAt: timeOf(recorded.runAtMs ?? 0n),
-    reason: deadReasons[recorded.deadReason ?? 0],
+    deadReason: deadReasons[recorded.deadReason ?? 0],
     message: textOf(recorded.message ?? ''),
     errorType: textOf(recorded.errorType ?? ''),
     actor: textOf(recorded.actor ?? ''),

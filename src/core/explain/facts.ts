@@ -46,6 +46,9 @@ export interface PauseFact {
   readonly sinceMs: number;
   /** The identity that paused the queue. */
   readonly actor: string;
+  readonly reason?: string | undefined;
+  /** When the pause ends by itself; undefined if an operator must end it. */
+  readonly untilMs?: number | undefined;
 }
 
 /** The state of the dispatch message that makes workers look at a ready task, if the node knows it. */

@@ -77,10 +77,16 @@ function pausedQueue({ submission }: ExplainedTask, facts: ExplainFacts): Verdic
   const { pause, nowMs } = facts;
   const by = pause === undefined ? '' : ` by ${pause.actor} for ${lengthOf(nowMs - pause.sinceMs)}`;
   const is = pause === undefined ? 'is paused' : 'has been paused';
-  const sentence = `Its queue '${queue}' ${is}${by}: no task of it begins until it is resumed.`;
-  const evidence = { queue, ...(pause && { actor: pause.actor }) };
+  const why = pause?.reason === undefined ? '' : ` (${pause.reason})`;
+  const sentence = `Its queue '${queue}' ${is}${by}${why}: no task of it begins until it is resumed.`;
+  const evidence = {
+    queue,
+    ...(pause && { actor: pause.actor }),
+    ...(why && { reason: pause?.reason ?? '' }),
+  };
   const next = `holdfast queues resume ${queue}`;
-  return { code: 'QUEUE_PAUSED', sentence, sinceMs: pause?.sinceMs, evidence, next };
+  const { sinceMs, untilMs } = pause ?? {};
+  return { code: 'QUEUE_PAUSED', sentence, sinceMs, untilMs, evidence, next };
 }
 
 function laneAhead(

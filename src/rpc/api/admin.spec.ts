@@ -200,3 +200,32 @@ describe('workers', () => {
     expect(incomplete).toBe(false);
   });
 });
+
+it('the queues are listed without their counts if the caller asks so', async () => {
+  const node = await apiNode();
+  await submitItems(node, item('a'));
+  const list = (withoutCounts: boolean) =>
+    node.api.call(listQueues, create(ListQueuesRequestSchema, { withoutCounts }), callContext());
+  expect((await list(true)).queues).toMatchObject([{ name: 'q', paused: false }]);
+  expect((await list(true)).queues?.[0]?.counts).toBeUndefined();
+  expect((await list(false)).queues?.[0]?.counts).toMatchObject({ ready: 1n });
+});
+
+it('a pause has its reason, its end and who made it; an end in the past or too far ahead is refused', async () => {
+  const node = await apiNode();
+  await submitItems(node, item('a'));
+  const pause = (reason: string, untilMs: number) =>
+    node.api.call(
+      pauseQueue,
+      create(PauseQueueRequestSchema, { name: 'q', reason, untilMs: BigInt(untilMs) }),
+      callContext(),
+    );
+  const nowMs = Date.now();
+  for (const untilMs of [1, nowMs + 400 * 86_400_000, Number.MAX_SAFE_INTEGER]) {
+    expect((await rejectionOf(pause('', untilMs))).violations).toMatchObject([{ field: 'until_ms' }]);
+  }
+  expect((await rejectionOf(pause('x'.repeat(1_025), 0))).violations).toMatchObject([{ field: 'reason' }]);
+  const { queue } = await pause('a migration', nowMs + 60_000);
+  expect(queue?.pause).toMatchObject({ reason: 'a migration', untilMs: BigInt(nowMs + 60_000) });
+  expect(queue?.pause?.actor).not.toBe('');
+});

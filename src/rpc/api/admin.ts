@@ -1,3 +1,5 @@
+import { limits } from '../../core/limits.ts';
+import { formatDuration, type Rule, requireValid } from '../../core/rules.ts';
 import type { QueueChange } from '../../service/admin/queue-settings.ts';
 import type { AdminService } from '../gen/holdfast/v1/admin_service_pb.ts';
 import type { CallContext } from './api.ts';
@@ -8,6 +10,16 @@ import { admit } from './permission/guard.ts';
 import * as requests from './validation/requests.ts';
 import { onDeadNumbers, wordOf } from './wire/enums.ts';
 import { queueToWire, workerToWire } from './wire/to-wire.ts';
+
+/** The time at which a pause ends by itself: 0 for never, or a time to come. */
+function endOfPause(nowMs: number): Rule<number> {
+  return (untilMs) => {
+    if (untilMs === 0 || (untilMs > nowMs && untilMs <= nowMs + limits.runAheadMs)) return undefined;
+    const when = new Date(untilMs);
+    const text = Number.isNaN(when.getTime()) ? `${untilMs} ms` : when.toISOString();
+    return `is ${text}; a time to come, at most ${formatDuration(limits.runAheadMs)} ahead`;
+  };
+}
 
 export function adminHandlers(deps: ApiDeps): MethodHandlers<typeof AdminService> {
   const { service } = deps;
@@ -26,7 +38,7 @@ export function adminHandlers(deps: ApiDeps): MethodHandlers<typeof AdminService
   return {
     async listQueues(request, context) {
       const tenant = admit(deps, requests.listQueues, 'read', request, context);
-      const queues = await service.queues(tenant);
+      const queues = await service.queues(tenant, { withoutCounts: request.withoutCounts });
       return {
         queues: queues.filter(({ queue }) => mayUseQueue(context.identity, queue)).map(queueToWire),
       };
@@ -42,7 +54,9 @@ export function adminHandlers(deps: ApiDeps): MethodHandlers<typeof AdminService
     },
     async pauseQueue(request, context) {
       const tenant = admit(deps, requests.pauseQueue, 'admin', request, context);
-      return change(tenant, request, { paused: true }, context);
+      const { reason, untilMs } = request;
+      requireValid('until_ms', endOfPause(deps.clock.now()), Number(untilMs));
+      return change(tenant, request, { paused: true, reason, untilMs: Number(untilMs) }, context);
     },
     async resumeQueue(request, context) {
       const tenant = admit(deps, requests.resumeQueue, 'admin', request, context);

@@ -3,7 +3,7 @@ import type { QueueRef } from '../../core/queue-ref.ts';
 import type { ServiceContext } from '../context.ts';
 import type { KnownWorkers, QueueView, WorkerView } from '../service.ts';
 import { everyWorker } from './known-workers.ts';
-import type { QueueChange, QueueSetting, StoredSetting } from './queue-settings.ts';
+import type { QueueChange, QueuePause, QueueSetting, StoredSetting } from './queue-settings.ts';
 
 function workersOn(workers: readonly WorkerView[], tenant: string, queue: string | undefined): WorkerView[] {
   return workers.filter(
@@ -24,7 +24,7 @@ export async function workers(
 }
 
 /** Counts a queue's tasks. The store counts every task with a lease as running, this node knows which are reserved. */
-async function countsOf(context: ServiceContext, queue: QueueRef): Promise<QueueView['counts']> {
+async function countsOf(context: ServiceContext, queue: QueueRef): Promise<NonNullable<QueueView['counts']>> {
   const counts = await context.store.counts(queue, context.clock.now());
   let reserved = 0;
   for (const session of context.sessions.all()) reserved += session.reserved.list(queue).length;
@@ -45,7 +45,13 @@ async function viewOf(
   };
 }
 
-export async function queues(context: ServiceContext, tenant: string): Promise<readonly QueueView[]> {
+/** Returns the queues of a tenant; with `withoutCounts` without a read of their tasks and of the workers. */
+export async function queues(
+  context: ServiceContext,
+  tenant: string,
+  { withoutCounts = false }: { readonly withoutCounts?: boolean } = {},
+): Promise<readonly QueueView[]> {
+  if (withoutCounts) return context.queues.ofTenant(tenant).map((setting) => ({ ...setting, workers: 0 }));
   const known = await everyWorker(context);
   return Promise.all(context.queues.ofTenant(tenant).map((setting) => viewOf(context, setting, known)));
 }
@@ -57,6 +63,22 @@ export async function queue(context: ServiceContext, ref: QueueRef): Promise<Que
 }
 
 /**
+ * Returns the pause of a queue that is paused now. A pause of a paused queue changes nothing, unless it has a reason or an
+ * end: these then replace both.
+ */
+function pauseChange(
+  before: StoredSetting,
+  nowMs: number,
+  { actor, reason, untilMs }: Pick<QueuePause, 'actor' | 'reason' | 'untilMs'>,
+): Partial<StoredSetting> {
+  const replaces = Boolean(reason || untilMs);
+  if (before.paused && !replaces) return { paused: true };
+  const sinceMs = (before.paused && before.pause?.sinceMs) || nowMs;
+  const pause = { sinceMs, actor, ...(reason && { reason }), ...(untilMs && { untilMs }) };
+  return { paused: true, pause };
+}
+
+/**
  * Changes a queue's configuration. `onDead: release` also orders the lanes to be freed that dead tasks of the queue hold, even
  * if the queue had that setting before: `release-lanes.ts` of the runtime does it.
  *
@@ -65,22 +87,40 @@ export async function queue(context: ServiceContext, ref: QueueRef): Promise<Que
 export async function updateQueue(
   context: ServiceContext,
   ref: QueueRef,
-  { paused, onDead, create = false }: QueueChange,
+  { paused, reason, untilMs, onDead, create = false }: QueueChange,
   actor: string,
 ): Promise<QueueView> {
   const nowMs = context.clock.now();
   const change = (before: StoredSetting): Partial<StoredSetting> => ({
-    ...(paused !== undefined && { paused }),
-    ...(paused === true && !before.paused && { pause: { sinceMs: nowMs, actor } }),
-    ...(paused === false && { pause: undefined }),
+    ...(paused === true && pauseChange(before, nowMs, { actor, reason, untilMs })),
+    ...(paused === false && { paused, pause: undefined }),
     ...(onDead !== undefined && { onDead }),
     ...(onDead === 'release' && { laneRelease: { sinceMs: nowMs, actor } }),
     ...(onDead === 'hold' && { laneRelease: undefined }),
   });
   const setting = await context.queues.update(ref, change, create);
   context.log.info(
-    { queue: ref.queue, tenant: ref.tenant, actor, paused, onDead },
+    { queue: ref.queue, tenant: ref.tenant, actor, paused, reason, onDead },
     'queue configuration changed',
   );
   return viewOf(context, setting, await everyWorker(context));
+}
+
+/**
+ * Resumes the queues whose pauses have ended by their time, of those that this node looks after. The write is
+ * conditional: a pause that an operator has changed meanwhile stays.
+ */
+export async function resumeEndedPauses(
+  { queues, clock, log }: ServiceContext,
+  isMine: (queue: QueueRef) => boolean = () => true,
+): Promise<void> {
+  const isOver = ({ paused, pause }: StoredSetting): boolean =>
+    paused && pause?.untilMs !== undefined && pause.untilMs <= clock.now();
+  for (const setting of queues.all().filter((one) => isOver(one) && isMine(one))) {
+    const { tenant, queue } = setting;
+    const { paused } = await queues.update(setting, (before) =>
+      isOver(before) ? { paused: false, pause: undefined } : {},
+    );
+    if (!paused) log.info({ queue, tenant }, 'the pause of the queue is over');
+  }
 }

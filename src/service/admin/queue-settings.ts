@@ -13,17 +13,25 @@ export interface LaneRelease {
   readonly actor: string;
 }
 
-/** Who paused a queue, and when. */
+/** Who paused a queue, when, why and until when. */
 export interface QueuePause {
   /** When the queue was paused, in ms. */
   readonly sinceMs: number;
-  /** The identity that paused it. */
+  /** The identity that paused it, or changed the reason or the end of the pause. */
   readonly actor: string;
+  /** The reason that was given. */
+  readonly reason?: string | undefined;
+  /** When a server resumes the queue, in ms. Absent: nobody but an operator resumes it. */
+  readonly untilMs?: number | undefined;
 }
 
 /** A change of a queue's configuration by an operator. Parts that are absent stay as they are. */
 export interface QueueChange {
   readonly paused?: boolean | undefined;
+  /** The reason of a pause. Default: none. */
+  readonly reason?: string | undefined;
+  /** When a pause ends by itself, in ms. Default: an operator ends it. */
+  readonly untilMs?: number | undefined;
   readonly onDead?: 'release' | 'hold' | undefined;
   /** True if a missing queue is created first. Default: the change of a missing queue is refused. */
   readonly create?: boolean | undefined;

@@ -83,7 +83,7 @@ it.concurrent(
     for (const id of [...innocent, poison]) await site.client.task(id).result({ timeout: patienceMs });
     for (const id of [...innocent, poison]) {
       const history = await historyOf(site, id);
-      expect(history.map(({ type }) => type)).toEqual(lostOnce);
+      expect(history.map(({ kind }) => kind)).toEqual(lostOnce);
       expect(history.flatMap(({ attempt }) => attempt ?? [])).toEqual([1, 1]);
       expect(history[2]?.loss).toEqual({ begun: 'yes', alone: false, countsAsLoss: true });
     }
@@ -135,7 +135,7 @@ it.concurrent(
     for (const one of [id, ...reserved]) {
       await site.client.task(one).result({ timeout: patienceMs });
       const history = await historyOf(site, one);
-      expect(history.map(({ type }) => type)).toEqual(lostOnce);
+      expect(history.map(({ kind }) => kind)).toEqual(lostOnce);
       // The worker had not sent a heartbeat yet, so the new server cannot know whether the handler had begun.
       expect(history[2]?.loss).toEqual({ begun: 'unknown', alone: false, countsAsLoss: true });
       expect(history[3]?.attempt).toBe(1);

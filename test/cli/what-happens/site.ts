@@ -147,7 +147,7 @@ export async function historyOf({ client }: Site, id: string): Promise<TaskEvent
 }
 
 export async function kindsOf(site: Site, id: string): Promise<string[]> {
-  return (await historyOf(site, id)).map(({ type }) => type);
+  return (await historyOf(site, id)).map(({ kind }) => kind);
 }
 
 /** Waits until the check passes. The time is only there for what would never happen. */

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { HoldfastError } from '../../../src/core/errors.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import { LaneReleaser } from '../../../src/runtime/release-lanes.ts';
+import { resumeEndedPauses } from '../../../src/service/admin/admin.ts';
 import { initialSetting } from '../../../src/service/admin/queue-settings.ts';
 import { createService, type RunningService } from '../../../src/service/create-service.ts';
 import { errorOf, queue, type StoreFixture } from '../store-fixture.ts';
@@ -68,6 +69,40 @@ export const queueChanges: Subject = (requires) => {
     expect(paused).toMatchObject({ onDead: 'hold', paused: true });
     expect((await fixture.engine.registry.list('queue', '')).map(({ key }) => key)).toEqual(['acme/mail']);
   });
+
+  requires(
+    'a pause with an end is over at that time, also if a node that did not set it looks, and keeps its reason until then',
+    async (fixture) => {
+      const { service } = await serve(fixture);
+      const endMs = fixture.clock.now() + 60_000;
+      const pause = { paused: true, reason: 'a migration', untilMs: endMs };
+      const paused = await service.updateQueue(queue, { ...pause, create: true }, 'op');
+      expect(paused.pause).toMatchObject({ actor: 'op', reason: 'a migration', untilMs: endMs });
+      const { context } = await serve(fixture);
+      await resumeEndedPauses(context);
+      expect(context.queues.of(queue).paused).toBe(true);
+      await fixture.clock.advance(60_000);
+      await resumeEndedPauses(context);
+      expect((await fixture.engine.registry.get('queue', 'acme/mail'))?.value).toMatchObject({
+        paused: false,
+      });
+      expect(context.queues.of(queue)).toMatchObject({ paused: false });
+    },
+  );
+
+  requires(
+    'a pause that an operator has prolonged meanwhile is not ended by a node that knows the earlier end',
+    async (fixture) => {
+      const { service } = await serve(fixture);
+      const soonMs = fixture.clock.now() + 1_000;
+      await service.updateQueue(queue, { paused: true, untilMs: soonMs, create: true }, 'op');
+      const { context } = await serve(fixture);
+      await service.updateQueue(queue, { paused: true, reason: 'longer' }, 'ann');
+      await fixture.clock.advance(2_000);
+      await resumeEndedPauses(context);
+      expect(context.queues.of(queue)).toMatchObject({ paused: true, pause: { actor: 'ann' } });
+    },
+  );
 
   requires(
     'a claim from a queue that does not exist yet waits for its tasks and creates nothing',

@@ -107,6 +107,10 @@ const named = { tenant, name: queue } as const;
 export const listQueues = message<ListQueuesRequest>({ tenant });
 export const getQueue = message<GetQueueRequest>(named);
 export const updateQueue = message<UpdateQueueRequest>({ ...named, onDead: field(enumOf(OnDead)) });
-export const pauseQueue = message<PauseQueueRequest>(named);
+export const pauseQueue = message<PauseQueueRequest>({
+  ...named,
+  reason: field(text(limits.reasonChars)),
+  untilMs: field(time),
+});
 export const resumeQueue = message<ResumeQueueRequest>(named);
 export const listWorkers = message<ListWorkersRequest>({ tenant, queue: field(name('optional')) });

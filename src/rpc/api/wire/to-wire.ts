@@ -271,23 +271,28 @@ export function heartbeatAnswerToWire(
 }
 
 export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchema> {
-  const { tenant, queue, paused, onDead, workers, counts } = view;
-  const { scheduled, ready, running, dead, reserved, atLeast = false } = counts;
+  const { tenant, queue, paused, pause, onDead, workers, counts } = view;
   return {
     tenant,
     name: queue,
     paused,
     onDead: onDeadNumbers[onDead],
     workers,
-    counts: {
-      scheduled: int64(scheduled),
-      ready: int64(ready),
-      running: int64(running),
-      dead: int64(dead),
-      atLeast,
-      reserved: int64(reserved),
-    },
+    ...(counts && { counts: countsToWire(counts) }),
+    ...(pause && { pause: pauseToWire(pause) }),
   };
+}
+
+function countsToWire(counts: NonNullable<QueueView['counts']>) {
+  const { scheduled, ready, running, dead, reserved, atLeast = false } = counts;
+  return {
+    ...{ scheduled: int64(scheduled), ready: int64(ready), running: int64(running), dead: int64(dead) },
+    ...{ atLeast, reserved: int64(reserved) },
+  };
+}
+
+function pauseToWire({ sinceMs, actor, reason = '', untilMs = 0 }: NonNullable<QueueView['pause']>) {
+  return { sinceMs: int64(sinceMs), actor, reason, untilMs: int64(untilMs) };
 }
 
 export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSchema> {

@@ -80,6 +80,7 @@ export const queueMetrics = {
         'membership',
         'settings',
         'unserved',
+        'ended_pauses',
         'workers',
       ],
     },

@@ -7,7 +7,7 @@ const account = 'account-3';
 export const laneHeld: Injector = {
   store: 'file',
   async inject(site) {
-    await site.holdfast('queues', 'update', laneQueue, '--on-dead', 'hold');
+    await site.holdfast('queues', 'set', laneQueue, '--on-dead', 'hold');
     const input = JSON.stringify({ account, cents: 0 });
     await site.holdfast('submit', book.name, input, '--queue', laneQueue, '--ordering-key', account);
   },

@@ -132,7 +132,7 @@ async function onStack(evidence: Evidence, stack: Stack): Promise<void> {
     const worker = await startVerb(['worker', pathOf('./worker-module.ts')], own);
     try {
       await runProgram([main, 'queues', 'create', 'default'], own);
-      await runProgram([main, 'queues', 'update', 'default', '--on-dead', 'hold'], own);
+      await runProgram([main, 'queues', 'set', 'default', '--on-dead', 'hold'], own);
       const submitted = JSON.parse(await runProgram([pathOf('./client-process.ts')], own)) as SubmittedTasks;
       evidence.act('a shop submits tasks, and three of them never complete; the customer knows the second');
       const env = {

@@ -1,13 +1,13 @@
 import type { Command } from '@commander-js/extra-typings';
-import type { Transport } from '../../client/transport.ts';
-import { type Task, type TaskEvent, TaskView } from '../../rpc/gen/holdfast/v1/task_pb.ts';
-import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { withServer } from '../connect.ts';
-import type { Globals } from '../globals.ts';
-import { labelled } from '../output.ts';
-import { eventJson } from '../text/event-json.ts';
-import { eventLine, taskJson, taskText } from '../text/task-text.ts';
-import { tamperError, wholeText } from '../text/verify-text.ts';
+import type { Transport } from '../../../client/transport.ts';
+import { type Task, type TaskEvent, TaskView } from '../../../rpc/gen/holdfast/v1/task_pb.ts';
+import { TaskService } from '../../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { withServer } from '../../connection/connect.ts';
+import type { Globals } from '../../globals.ts';
+import { labelled } from '../../output.ts';
+import { eventJson } from '../../text/event-json.ts';
+import { eventLine, taskJson, taskText } from '../../text/task-text.ts';
+import { tamperError, wholeText } from '../../text/verify-text.ts';
 
 interface TaskRef {
   readonly id: string;
@@ -49,8 +49,8 @@ export function addShow(program: Command, globals: Globals): void {
     .option('--verify', 'also check that its events are those that were written; exit status 1 if not')
     .option('--tenant <name>', 'the tenant; default: your own', '')
     .action(async (id, options) => {
-      const { url, output } = globals();
-      await withServer({ url }, async (transport) => {
+      const { server, output } = globals();
+      await withServer(server, async (transport) => {
         const ref = { id, tenant: options.tenant };
         // The history is verified first, since a task whose stored events were changed may be unreadable for all other
         // calls.

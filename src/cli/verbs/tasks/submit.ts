@@ -1,33 +1,27 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
-import type { Transport } from '../../client/transport.ts';
-import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
-import { forTenant } from '../../core/explain/words.ts';
-import { limits } from '../../core/limits.ts';
-import { nearest } from '../../core/nearest.ts';
-import { deadReasons } from '../../core/task/event.ts';
-import { priorityNumbers } from '../../core/wire-numbers.ts';
-import { AdminService, type Worker } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
-import { type Task, TaskState, TaskView } from '../../rpc/gen/holdfast/v1/task_pb.ts';
-import {
-  SubmitItemSchema,
-  TaskService,
-  WatchTasksRequestSchema,
-} from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { withServer } from '../connect.ts';
-import { usage } from '../exit-codes.ts';
-import type { Globals } from '../globals.ts';
-import type { Output } from '../output.ts';
-import { parseDuration } from '../text/durations.ts';
-import { escapeControlsInJson } from '../text/escape-controls.ts';
-import { collect, wholeNumber } from '../text/numbers.ts';
-import { stateName, taskJson } from '../text/task-text.ts';
+import type { Transport } from '../../../client/transport.ts';
+import { asHoldfastError } from '../../../core/errors.ts';
+import { forTenant } from '../../../core/explain/words.ts';
+import { limits } from '../../../core/limits.ts';
+import { nearest } from '../../../core/nearest.ts';
+import { priorityNumbers } from '../../../core/wire-numbers.ts';
+import { AdminService, type Worker } from '../../../rpc/gen/holdfast/v1/admin_service_pb.ts';
+import { type Task, TaskState } from '../../../rpc/gen/holdfast/v1/task_pb.ts';
+import { SubmitItemSchema, TaskService } from '../../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { withServer } from '../../connection/connect.ts';
+import { usage } from '../../exit-codes.ts';
+import type { Globals } from '../../globals.ts';
+import type { Output } from '../../output.ts';
+import { parseDuration } from '../../text/durations.ts';
+import { escapeControlsInJson } from '../../text/escape-controls.ts';
+import { collect, wholeNumber } from '../../text/numbers.ts';
+import { stateName, taskJson } from '../../text/task-text.ts';
+import { endError, waitForEnd } from './wait-for-end.ts';
 
 const waiting: ReadonlySet<TaskState> = new Set([TaskState.SCHEDULED, TaskState.READY]);
-const endStates: ReadonlySet<TaskState> = new Set([TaskState.SUCCEEDED, TaskState.DEAD, TaskState.CANCELLED]);
 
 /**
  * Returns the payload: inline JSON, the content of `@file`, standard input for `-`, or null if the argument is missing.
@@ -55,28 +49,6 @@ function readPayload(source: string | undefined): Uint8Array {
     );
   }
   return new TextEncoder().encode(text);
-}
-
-async function waitForEnd(
-  transport: Transport,
-  id: string,
-  tenant: string,
-  signal: AbortSignal,
-): Promise<Task> {
-  for (;;) {
-    const request = create(WatchTasksRequestSchema, { tasks: [{ id }], tenant });
-    for await (const { error } of transport.watch(request, { signal })) {
-      if (error !== undefined)
-        throw new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', error.message, { taskId: id });
-    }
-    const { task } = await transport.call(
-      TaskService.method.getTask,
-      { id, tenant, view: TaskView.RESULT },
-      {},
-    );
-    if (task !== undefined && endStates.has(task.state)) return task;
-    await sleep(100);
-  }
 }
 
 /** Refuses a deadline that ends before the delay: such a task would die before its first attempt. */
@@ -138,22 +110,6 @@ async function newQueueNote(transport: Transport, tenant: string, name: string):
   return meant === undefined ? undefined : `Queue '${name}' is new; did you mean '${meant}'?`;
 }
 
-function endError(task: Task, tenant: string): HoldfastError {
-  const state = stateName(task.state);
-  const why = task.lastError === '' ? '' : `: ${task.lastError}`;
-  const known = deadReasons[task.deadReason];
-  const reason = known === undefined ? '' : ` (reason: ${known})`;
-  return new HoldfastError(
-    'FAILED_PRECONDITION',
-    state === 'dead' ? 'TASK_DEAD' : 'TASK_CANCELLED',
-    `The task ended as ${state}${reason}${why}`,
-    {
-      taskId: task.id,
-      help: `See why: ${forTenant(`holdfast why ${task.id}`, tenant)}`,
-    },
-  );
-}
-
 export function addSubmit(program: Command, globals: Globals): void {
   program
     .command('submit')
@@ -180,10 +136,10 @@ export function addSubmit(program: Command, globals: Globals): void {
       `\nQueue, attempts, ordering key and idempotency key come from these flags: the command does not read defineTask.\n\nExamples:\n  holdfast submit greet '{"name":"Ada"}' --key greet/Ada --wait\n  holdfast submit report @report.json --delay 10m`,
     )
     .action(async (type, payload, options, command) => {
-      const { url, output } = globals();
+      const { server, output } = globals();
       const bytes = readPayload(payload);
       checkDeadline(options.delay, options.deadline);
-      await withServer({ url }, async (transport, interruption) => {
+      await withServer(server, async (transport, interruption) => {
         const { tenant, queue } = options;
         const item = create(SubmitItemSchema, {
           idempotencyKey: options.key ?? '',

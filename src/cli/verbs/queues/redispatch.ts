@@ -1,6 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
-import { HoldfastError } from '../../core/errors.ts';
-import type { Redispatched } from '../../service/service.ts';
+import { HoldfastError } from '../../../core/errors.ts';
+import type { Redispatched } from '../../../service/service.ts';
 import {
   awsStore,
   endpointDynamodbOption,
@@ -9,9 +9,9 @@ import {
   queuePrefixOption,
   regionOption,
   tableOption,
-} from '../aws/options.ts';
-import type { Globals } from '../globals.ts';
-import { table } from '../output.ts';
+} from '../../aws/options.ts';
+import type { Globals } from '../../globals.ts';
+import { table } from '../../output.ts';
 
 /** After how many examined tasks a line says how far the work has come. */
 const progressEvery = 1_000;
@@ -40,9 +40,9 @@ export function addRedispatch(queues: Command, globals: Globals): void {
       process.once('SIGINT', stop);
       let notedAt = 0;
       try {
-        const { openWorkerNode } = await import('../../node/node.ts');
-        const { systemClock } = await import('../../platform/clock.ts');
-        const { defaultLog } = await import('../../platform/log.ts');
+        const { openWorkerNode } = await import('../../../node/node.ts');
+        const { systemClock } = await import('../../../platform/clock.ts');
+        const { defaultLog } = await import('../../../platform/log.ts');
         const { node } = await openWorkerNode(store, { clock: systemClock(), log: defaultLog(), queues: [] });
         try {
           const done = await node.service.redispatch({

@@ -1,6 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
-import { HoldfastError } from '../../core/errors.ts';
-import type { DrainDeadLettersRequest, DrainedDeadLetters } from '../../service/service.ts';
+import { HoldfastError } from '../../../core/errors.ts';
+import type { DrainDeadLettersRequest, DrainedDeadLetters } from '../../../service/service.ts';
 import {
   awsStore,
   endpointDynamodbOption,
@@ -11,10 +11,10 @@ import {
   refuseExtraWords,
   regionOption,
   tableOption,
-} from '../aws/options.ts';
-import type { Globals } from '../globals.ts';
-import { table } from '../output.ts';
-import { wholeNumber } from '../text/numbers.ts';
+} from '../../aws/options.ts';
+import type { Globals } from '../../globals.ts';
+import { table } from '../../output.ts';
+import { wholeNumber } from '../../text/numbers.ts';
 
 const defaultLimit = 10_000;
 /** The largest `--limit` of `dlq drain`, in messages, since SQS holds at most 120,000 messages of a queue in flight. */
@@ -43,9 +43,9 @@ export function addDlq(program: Command, globals: Globals): void {
       const store = awsStore(options);
       const request = { tenant, queues, dryRun, dropUnreadable, limit };
       const drained = await interruptible(async (signal) => {
-        const { openWorkerNode } = await import('../../node/node.ts');
-        const { systemClock } = await import('../../platform/clock.ts');
-        const { defaultLog } = await import('../../platform/log.ts');
+        const { openWorkerNode } = await import('../../../node/node.ts');
+        const { systemClock } = await import('../../../platform/clock.ts');
+        const { defaultLog } = await import('../../../platform/log.ts');
         // The node is opened without queue names: `drainDeadLetters` itself reports a queue that is missing.
         const choice = { clock: systemClock(), log: defaultLog(), queues: [] };
         const { node } = await openWorkerNode(store, choice);
