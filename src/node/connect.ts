@@ -1,5 +1,4 @@
 /** The composition root of the SDK. The code of a node is loaded only for a URL that names a store in this process. */
-import { hostname } from 'node:os';
 import {
   type Connect,
   type ConnectParts,
@@ -7,20 +6,18 @@ import {
   connector,
   resolveTarget,
 } from '../client/connect.ts';
-import { sharedNodes } from '../client/embedded.ts';
-import { systemClock } from '../platform/clock.ts';
+import { startWorker } from '../client/worker/worker.ts';
 import { defaultLog } from '../platform/log.ts';
-import { processPresence } from '../platform/presence.ts';
-import { packageVersion } from '../platform/version.ts';
 import type { WorkerMetrics } from '../ports/metrics.ts';
-import { OtelTracing } from '../telemetry/traces/otel-tracing.ts';
+import { remoteParts } from '../remote/parts.ts';
+import { storeName } from './open/store-name.ts';
+import { sharedNodes } from './shared-nodes.ts';
 
-const clock = systemClock();
-const tracing = new OtelTracing(packageVersion);
+const { clock, tracing } = remoteParts;
 
 const openEmbedded = sharedNodes(async (url) => {
   const [{ openEmbedded: openNode }, { inProcess }] = await Promise.all([
-    import('./node.ts'),
+    import('./embedded.ts'),
     import('./in-process.ts'),
   ]);
   const node = await openNode(url, { tracing });
@@ -32,18 +29,9 @@ const openEmbedded = sharedNodes(async (url) => {
       await node.close();
     },
   };
-});
+}, storeName);
 
-const parts: ConnectParts = {
-  clock,
-  presence: processPresence(),
-  workerName: `${hostname()}/${process.pid}`,
-  cwd: () => process.cwd(),
-  env: process.env,
-  log: defaultLog,
-  tracing,
-  openEmbedded,
-};
+const parts: ConnectParts = { ...remoteParts, log: defaultLog, startWorker, openEmbedded };
 
 /**
  * Returns a client of the server or store that the URL names: `holdfast://host:port` for a server over mutual TLS,

@@ -151,7 +151,7 @@ async function fromTable(
     await Promise.all([
       import('../../node/node.ts'),
       import('../../node/in-process.ts'),
-      import('../../client/client.ts'),
+      import('../../client/create-client.ts'),
       import('../../platform/clock.ts'),
       import('../../platform/log.ts'),
       import('node:os'),
