@@ -66,7 +66,7 @@ export const layers: readonly Layer[] = [
     folder: 'remote',
     may: [
       ...['core', 'client'],
-      ...['platform/clock.ts', 'platform/line-log.ts', 'platform/presence.ts', 'platform/version.ts'],
+      ...['platform/clock.ts', 'platform/log/line-log.ts', 'platform/presence.ts', 'platform/version.ts'],
       'telemetry/traces/otel-tracing.ts',
     ],
     message:

@@ -47,7 +47,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Running
     import('../telemetry/logs/export-logs.ts'),
     import('../telemetry/traces/start-exporting.ts'),
     import('../telemetry/traces/otel-tracing.ts'),
-    Promise.all([import('../platform/version.ts'), import('../platform/log.ts')]),
+    Promise.all([import('../platform/version.ts'), import('../platform/log/line-reader.ts')]),
   ]);
   const [{ packageVersion }, { readLines }] = platform;
   const service = { name: serviceName, version: packageVersion, instanceId: clock.uuid() };

@@ -1,12 +1,11 @@
 import pino, { type Logger } from 'pino';
 import { boundedFields } from '../core/plain-copy.ts';
-import { serializeError } from './log-errors.ts';
-import { levelNumbers, logSettings } from './log-settings.ts';
-import { logText } from './log-text.ts';
+import { passLine } from './log/line-reader.ts';
+import { serializeError } from './log/log-errors.ts';
+import { levelNumbers, logSettings } from './log/log-settings.ts';
+import { logText } from './log/log-text.ts';
 
 let shared: Logger | undefined;
-/** Gets each line of the default log as JSON, if something in this process reads the lines too. */
-let reader: ((line: string) => void) | undefined;
 
 /**
  * Returns the default log, which writes on standard error: text for people if it is a terminal, otherwise JSON lines, unless
@@ -19,7 +18,7 @@ export function defaultLog(): Logger {
   const { form, level } = logSettings();
   const isWhole = (): boolean => (shared?.levelVal ?? levelNumbers.info) <= levelNumbers.debug;
   const streamWrite = (line: string): string => {
-    reader?.(line);
+    passLine(line);
     return form === 'text' ? logText(line) : line;
   };
   shared = pino(
@@ -32,15 +31,4 @@ export function defaultLog(): Logger {
     pino.destination({ dest: 2, sync: true }),
   );
   return shared;
-}
-
-/**
- * Passes each line that the default log writes from now on to a function too, as JSON. The function must not throw. Returns
- * a function that ends this.
- */
-export function readLines(read: (line: string) => void): () => void {
-  reader = read;
-  return () => {
-    if (reader === read) reader = undefined;
-  };
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { ConnectParts } from '../client/connect.ts';
 import { systemClock } from '../platform/clock.ts';
-import { lineLog } from '../platform/line-log.ts';
+import { lineLog } from '../platform/log/line-log.ts';
 import { processPresence } from '../platform/presence.ts';
 import { packageVersion } from '../platform/version.ts';
 import { OtelTracing } from '../telemetry/traces/otel-tracing.ts';

@@ -127,7 +127,7 @@ function logEnd(log: Log, signal: NodeJS.Signals | undefined, report: DrainRepor
 
 async function fromServer(url: string | undefined, metrics: ProcessMetrics | undefined): Promise<TaskSource> {
   const [{ connectTarget, meteredConnect }, { systemClock }] = await Promise.all([
-    import('../../node/connect.ts'),
+    import('../../node/metered-connect.ts'),
     import('../../platform/clock.ts'),
   ]);
   const client = meteredConnect(metrics?.worker)(url);

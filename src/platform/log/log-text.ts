@@ -3,8 +3,8 @@
  * error. Foreign text cannot begin a line of its own: its control characters are escaped, and its stack is indented.
  */
 import { styleText } from 'node:util';
-import { clipChars } from '../core/clip.ts';
-import { escapeControls } from './escape-controls.ts';
+import { clipChars } from '../../core/clip.ts';
+import { escapeControls } from '../escape-controls.ts';
 import { levelNumbers } from './log-settings.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 /** The settings of the default log, which the environment names. */
 import { isatty } from 'node:tty';
-import { HoldfastError } from '../core/errors.ts';
+import { HoldfastError } from '../../core/errors.ts';
 
 /** The levels of the log with the numbers that a line carries, which are those of pino. */
 export const levelNumbers = {

@@ -1,7 +1,7 @@
-import { HoldfastError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
-import { plainCopy } from '../core/plain-copy.ts';
-import { errorText, isInstance, readProperty } from '../core/untrusted.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import { plainCopy } from '../../core/plain-copy.ts';
+import { errorText, isInstance, readProperty } from '../../core/untrusted.ts';
 
 /** The deepest cause of an error that is logged. */
 const mostCauses = 8;

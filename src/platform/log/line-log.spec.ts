@@ -4,9 +4,9 @@ import { expect, it } from 'vitest';
 const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
 
 /** Runs a program that writes to a log, and returns its lines without what differs between two processes. */
-function linesOf(file: './log.ts' | './line-log.ts', env: NodeJS.ProcessEnv): string[] {
+function linesOf(file: '../log.ts' | './line-log.ts', env: NodeJS.ProcessEnv): string[] {
   const program = `
-    import { HoldfastError } from ${url('../core/errors.ts')};
+    import { HoldfastError } from ${url('../../core/errors.ts')};
     import * as logs from ${url(file)};
     const log = (logs.defaultLog ?? logs.lineLog)();
     const help = { help: 'Check the address.' };
@@ -35,7 +35,7 @@ for (const form of ['json', 'text'] as const) {
     it(`the log of holdfast/client writes the lines of the default log: ${form}, level ${level}`, () => {
       const env = { HOLDFAST_LOG_FORMAT: form, HOLDFAST_LOG: level, NO_COLOR: '1' };
       const lines = linesOf('./line-log.ts', env);
-      expect(lines).toEqual(linesOf('./log.ts', env));
+      expect(lines).toEqual(linesOf('../log.ts', env));
       expect(lines.length).toBeGreaterThan(level === 'silent' ? 0 : 3);
     });
   }

@@ -1,10 +1,11 @@
 /**
- * The default log of `holdfast/client` and `holdfast/worker`. Its lines are those of the default log (`log.ts`), which is
- * written by pino; pino would be a tenth of a bundle, and needs files beside it.
+ * The default log of the SDK. Its lines are those of the log of servers (`log.ts`), which is written by pino. A bundle of an
+ * application holds no pino: it is CommonJS that loads modules of Node, which an ES module by esbuild cannot.
  */
 import { writeSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { boundedFields } from '../core/plain-copy.ts';
+import { boundedFields } from '../../core/plain-copy.ts';
+import { passLine } from './line-reader.ts';
 import { serializeError } from './log-errors.ts';
 import { type LogLevel, levelNumbers, logSettings } from './log-settings.ts';
 import { logText } from './log-text.ts';
@@ -41,6 +42,7 @@ function newLog(): LineLog {
     const msg = typeof first === 'string' ? first : message;
     if (fields.err !== undefined) fields.err = serializeError(fields.err, isWhole);
     const line = `${JSON.stringify({ level: levelNumbers[level], time: Date.now(), ...base, ...fields, msg })}\n`;
+    passLine(line);
     write(form === 'text' ? logText(line) : line);
   };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
