@@ -24,7 +24,7 @@ const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';
 const unsampled = `00-${traceId}-${spanId}-00`;
 
-const tracing = new OtelTracing(() => '1');
+const tracing = new OtelTracing('1');
 const clock = systemClock();
 const service = { tracing, clock } as unknown as ServiceContext;
 const target = { tenant: 'default', queue: 'q' };

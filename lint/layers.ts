@@ -63,6 +63,16 @@ export const layers: readonly Layer[] = [
       'client may import core, tls, the ports clock, metrics, tracing and trace-names, and rpc/gen only.',
   },
   {
+    folder: 'remote',
+    may: [
+      ...['core', 'client'],
+      ...['platform/clock.ts', 'platform/log/line-log.ts', 'platform/presence.ts', 'platform/version.ts'],
+      'telemetry/traces/otel-tracing.ts',
+    ],
+    message:
+      'remote, the entries holdfast/client and holdfast/worker, may import core, client, the clock, line log, presence and version of platform, and the tracing only.',
+  },
+  {
     folder: 'tls',
     may: ['core', 'ports/clock.ts', 'ports/log.ts'],
     message: 'tls may import core, ports/clock.ts and ports/log.ts only.',
@@ -88,6 +98,26 @@ export const layers: readonly Layer[] = [
   },
   { folder: 'testing', may: 'all', message: 'testing may import everything but cdk, cli and node.' },
 ];
+
+/** The layers that a bundle of `holdfast/client` holds, besides the few files of `platform` that `remote` may import. */
+const inBundles: ReadonlySet<string> = new Set(['core', 'client', 'remote', 'tls']);
+
+/**
+ * The packages that no file of such a layer may import, as patterns: a bundle of a client must not hold a server, an engine
+ * or the AWS SDK. test/client-graph.spec.ts has the packages that the whole graph may hold.
+ */
+const notInBundles: readonly string[] = [
+  ...['pino', '@aws-sdk/**', '@smithy/**', 'zod', 'zod/**', '@connectrpc/**', 'commander'],
+  ...['@commander-js/**', '@opentelemetry/sdk-*', '@opentelemetry/exporter-*', 'node:sqlite'],
+];
+
+export const bundleMessage =
+  'This file is in the bundles of holdfast/client: no server, engine, pino or AWS SDK in it (docs/bundling.md).';
+
+/** Returns the patterns of the packages that a layer may not import. */
+export function packagesDeniedTo({ folder }: Layer): readonly string[] {
+  return inBundles.has(folder) ? notInBundles : [];
+}
 
 /**
  * The layers that no other layer may import, not even by `may: 'all'`: `testing` is for tests, and `cdk` needs packages that

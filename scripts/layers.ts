@@ -1,7 +1,7 @@
 // Writes the import rules of lint/layers.ts as Biome lint rules to lint/layers.json. With `--check` it writes nothing
 // and fails if that file is out of date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { deniedTo, layers } from '../lint/layers.ts';
+import { bundleMessage, deniedTo, layers, packagesDeniedTo } from '../lint/layers.ts';
 
 const file = 'lint/layers.json';
 
@@ -18,6 +18,8 @@ const overrides = layers.map((layer) => {
     const others = layers.map((one) => one.folder.split('/')).filter(([p, n]) => p === parent && n !== name);
     patterns.push({ group: others.map(([, other]) => `**/${other}/**`), message: layer.message });
   }
+  const packages = packagesDeniedTo(layer);
+  if (packages.length > 0) patterns.push({ group: [...packages], message: bundleMessage });
   if (layer.folder === 'core')
     patterns.push({ group: ['node:*', 'node:*/**'], message: 'core does no I/O: no Node modules in it.' });
   return {

@@ -60,6 +60,12 @@ for (const engine of ['sqlite', 'aws', 'memory']) {
 }
 refuses('client', 'a port other than the clock', '../ports/task-store.ts');
 refuses('client', 'a part of rpc other than its generated code', '../rpc/api/api.ts');
+for (const folder of ['core', 'client', 'remote', 'tls']) {
+  for (const name of ['pino', '@aws-sdk/client-sqs', 'zod', '@connectrpc/connect', 'node:sqlite'])
+    refuses(folder, `${name}, which no bundle of a client may hold`, name);
+}
+allows('client', 'grpc-js', '@grpc/grpc-js');
+refuses('remote', 'the log that pino writes', '../platform/log.ts');
 refuses('core', 'a Node module', 'node:fs');
 refuses('core', 'a submodule of a Node module', 'node:fs/promises');
 add(

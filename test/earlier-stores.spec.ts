@@ -2,7 +2,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createClient } from '../src/client/client.ts';
+import { createClient } from '../src/client/create-client.ts';
 import { checkStore } from '../src/engines/sqlite/check/check-store.ts';
 import { sqlite } from '../src/engines/sqlite/index.ts';
 import { defineTask, defineWorker, handle, typed } from '../src/index.ts';

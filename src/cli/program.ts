@@ -34,7 +34,7 @@ import { addWorker } from './verbs/worker.ts';
 function build(): { program: Command; output: () => Output } {
   const base = new Command('holdfast')
     .description('A durable task queue: accepted once, run until done, explained afterwards.')
-    .version(packageVersion())
+    .version(packageVersion)
     .option('--json', 'print the result, or the error, as one JSON value')
     .option(
       '--url <url>',

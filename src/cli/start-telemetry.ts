@@ -47,10 +47,10 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Running
     import('../telemetry/logs/export-logs.ts'),
     import('../telemetry/traces/start-exporting.ts'),
     import('../telemetry/traces/otel-tracing.ts'),
-    Promise.all([import('../platform/version.ts'), import('../platform/log.ts')]),
+    Promise.all([import('../platform/version.ts'), import('../platform/log/line-reader.ts')]),
   ]);
   const [{ packageVersion }, { readLines }] = platform;
-  const service = { name: serviceName, version: packageVersion(), instanceId: clock.uuid() };
+  const service = { name: serviceName, version: packageVersion, instanceId: clock.uuid() };
   const named = processAttributes(process.env, service);
   const exportOptions = { env: process.env, clock, log, process: named };
   // First, so that the lines about the others are exported too.
@@ -66,7 +66,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Running
     foreignCodeIsLoaded();
   return {
     metrics,
-    tracing: new OtelTracing(() => service.version),
+    tracing: new OtelTracing(service.version),
     async stop() {
       await Promise.all([
         metrics?.stop(lastExportMs),

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
+import { asHoldfastError, HoldfastError } from '../core/errors.ts';
 import { defaults, limits } from '../core/limits.ts';
 import type { SubmitOk } from '../core/messages.ts';
 import { requireValid, whole } from '../core/rules.ts';
@@ -38,8 +38,7 @@ import {
 import { Watches } from './tasks/watches.ts';
 import type { Transport } from './transport.ts';
 import type { SubmitChild } from './worker/attempt.ts';
-import type { RunningWorker } from './worker/running.ts';
-import { startWorker } from './worker/worker.ts';
+import type { RunningWorker, StartWorker } from './worker/running.ts';
 
 type Schema = StandardSchemaV1;
 
@@ -220,6 +219,12 @@ export interface Client extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/**
+ * A client that runs no workers: `connect` of `holdfast/client` returns it. It submits tasks, reads them and waits for their
+ * results.
+ */
+export type SubmitClient = Omit<Client, 'work'>;
+
 /** Options of `createClient`. Most programs use `connect` and `ConnectOptions` instead. */
 export interface ClientOptions {
   /** The clock for timeouts, retries and heartbeats. */
@@ -243,6 +248,8 @@ export interface ClientOptions {
   readonly presence?: Presence | undefined;
   /** Counts the calls and the attempts of this client. Default: nothing is counted. */
   readonly metrics?: WorkerMetrics | undefined;
+  /** Starts the workers of the client. Without it `work` is refused, and no part of a worker is in the graph of the client. */
+  readonly startWorker?: StartWorker | undefined;
 }
 
 const retryForDefault: Duration = '30s';
@@ -383,6 +390,8 @@ class TransportClient implements InnerClient {
   async work(worker: WorkerSpec): Promise<RunningWorker> {
     if (this.#closing !== undefined) throw closedError();
     const { clock, metrics, tenant = '', workerName = 'worker', beginsAtOnce = false } = this.#options;
+    const { startWorker } = this.#options;
+    if (startWorker === undefined) throw submitsOnly();
     const running = startWorker(worker, {
       transport: this.#transport,
       clock,
@@ -453,7 +462,14 @@ class TransportClient implements InnerClient {
   }
 }
 
-/** Creates a client over the given transport. Most programs use `connect()`, which also opens the transport. */
-export function createClient(transport: Transport, options: ClientOptions): InnerClient {
+function submitsOnly(): HoldfastError {
+  const message = 'This client runs no workers: its connect() is that of holdfast/client.';
+  return new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', message, {
+    help: "Use `import { connect } from 'holdfast/worker'`, or from 'holdfast'.",
+  });
+}
+
+/** Creates a client over the given transport. It can run workers if `options.startWorker` is given. */
+export function clientOver(transport: Transport, options: ClientOptions): InnerClient {
   return new TransportClient(transport, options);
 }

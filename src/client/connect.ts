@@ -2,7 +2,7 @@ import { HoldfastError } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { WorkerMetrics } from '../ports/metrics.ts';
 import type { Tracing } from '../ports/tracing.ts';
-import { type Client, createClient } from './client.ts';
+import { type Client, clientOver } from './client.ts';
 import type { Duration } from './duration.ts';
 import type { ClientTls } from './grpc/tls.ts';
 import { LazyTransport } from './lazy-transport.ts';
@@ -10,6 +10,7 @@ import type { Logger } from './log.ts';
 import type { Presence } from './presence.ts';
 import { findProfile } from './profile.ts';
 import type { Transport } from './transport.ts';
+import type { StartWorker } from './worker/running.ts';
 
 export type { ClientTls } from './grpc/tls.ts';
 
@@ -53,8 +54,10 @@ export interface ConnectParts {
   readonly metrics?: WorkerMetrics | undefined;
   /** Records the spans of the submissions and the attempts of the clients. */
   readonly tracing: Tracing;
-  /** Opens a node in this process for the URLs `file:…` and `memory:`. */
-  readonly openEmbedded: (url: string) => Promise<Transport>;
+  /** Opens a node in this process for the URLs `file:…` and `memory:`. Without it these URLs are refused. */
+  readonly openEmbedded?: ((url: string) => Promise<Transport>) | undefined;
+  /** Starts the workers of the clients. Without it `work` is refused. */
+  readonly startWorker?: StartWorker | undefined;
 }
 
 /** The resolved target of a connection: an embedded store, or the address of a server. */
@@ -104,21 +107,28 @@ function addressIn(url: string, before: string): string {
 export function connector(parts: ConnectParts): Connect {
   return (url, options = {}) => {
     const target = resolveTarget(parts, url, options);
-    const transport = new LazyTransport(() => open(parts, target));
-    const { clock, metrics, presence, tracing, workerName } = parts;
+    const open = opener(parts, target);
+    const transport = new LazyTransport(open);
+    const { clock, metrics, presence, startWorker, tracing, workerName } = parts;
     const { tenant, retryFor, log = parts.log() } = options;
     const beginsAtOnce = target.kind === 'embedded';
-    return createClient(transport, {
-      ...{ clock, metrics, presence, tracing, workerName, tenant, retryFor, log, beginsAtOnce },
+    return clientOver(transport, {
+      ...{ clock, metrics, presence, startWorker, tracing, workerName, tenant, retryFor, log, beginsAtOnce },
     });
   };
 }
 
-async function open(parts: ConnectParts, target: ConnectTarget): Promise<Transport> {
-  if (target.kind === 'embedded') return parts.openEmbedded(target.url);
-  const { grpcTransport } = await import('./grpc/transport.ts');
+function opener(parts: ConnectParts, target: ConnectTarget): () => Promise<Transport> {
+  if (target.kind === 'embedded') {
+    const { openEmbedded } = parts;
+    if (openEmbedded === undefined) throw noEmbedded(target.url);
+    return () => openEmbedded(target.url);
+  }
   const { address, tls } = target;
-  return grpcTransport({ address, tls, plaintext: tls === undefined, clock: parts.clock });
+  return async () => {
+    const { grpcTransport } = await import('./grpc/transport.ts');
+    return grpcTransport({ address, tls, plaintext: tls === undefined, clock: parts.clock });
+  };
 }
 
 function isEmbedded(url: string): boolean {
@@ -162,5 +172,12 @@ function noCertificates(url: string): HoldfastError {
   return configuration(
     `No certificates are configured for ${url}.`,
     `Give connect(url, { tls: { ca, cert, key } }). ${helpCertificates}`,
+  );
+}
+
+function noEmbedded(url: string): HoldfastError {
+  return configuration(
+    `holdfast/client and holdfast/worker open no store, and '${url}' names one.`,
+    "Use `import { connect } from 'holdfast'` for a store in this process, or the URL of a server, holdfast://host:port.",
   );
 }

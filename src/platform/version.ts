@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-
-/** Returns the version of this package. The path to package.json is the same from src/ and from dist/. */
-export function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-}
+/**
+ * The version of this package. It is a constant, since a bundle of an application has no package.json of Holdfast beside it.
+ * `npm version` writes it, by scripts/version.ts.
+ */
+export const packageVersion = '0.1.0';

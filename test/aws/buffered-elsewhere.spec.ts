@@ -1,7 +1,7 @@
 /** Tests that short tasks do not wait in the buffer of a worker whose slots are taken, while another one has free slots. */
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { initAws } from '../../src/cli/aws/init.ts';
-import { createClient } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import { type Client, connect, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
 import { inProcess } from '../../src/node/in-process.ts';
 import { openWorkerNode, serve } from '../../src/node/node.ts';

@@ -3,7 +3,7 @@
  * invalid submission must not fail the other submissions of its batch.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createClient } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import type { Transport } from '../../src/client/transport.ts';
 import { type Client, defineTask, HoldfastError, typed } from '../../src/index.ts';
 import { item } from '../fixtures/api-node.ts';

@@ -1,6 +1,6 @@
 /** Payloads that other clients may send but this SDK cannot decode. The status of such a task must stay readable. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createClient } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import type { Transport } from '../../src/client/transport.ts';
 import { encodeSpec } from '../../src/core/codec/spec.ts';
 import type { Client } from '../../src/index.ts';

@@ -190,14 +190,12 @@ it('holdfast worker ends with status 2 and advice for a module that is missing, 
 });
 
 it('holdfast version prints the versions of Holdfast and Node, and --help prints the usage of a verb', async () => {
-  expect((await holdfast('version')).out).toBe(
-    `holdfast ${packageVersion()}, node ${process.versions.node}\n`,
-  );
+  expect((await holdfast('version')).out).toBe(`holdfast ${packageVersion}, node ${process.versions.node}\n`);
   expect((await holdfast('version', '--json')).json).toEqual({
-    holdfast: packageVersion(),
+    holdfast: packageVersion,
     node: process.versions.node,
   });
-  expect(await holdfast('--version')).toMatchObject({ code: 0, out: `${packageVersion()}\n` });
+  expect(await holdfast('--version')).toMatchObject({ code: 0, out: `${packageVersion}\n` });
   const help = await holdfast('submit', '--help');
   expect(help).toMatchObject({ code: 0 });
   expect(help.out).toContain('--key <key>');

@@ -1,6 +1,7 @@
 /** A Holdfast node and its clients in this process, on a virtual clock, over a transport that the test can break. */
 import { onTestFinished } from 'vitest';
-import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
+import type { Client, ClientOptions } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import type { Logger } from '../../src/client/log.ts';
 import type { Outgoing, Transport } from '../../src/client/transport.ts';
 import { HoldfastError } from '../../src/core/errors.ts';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { resolveTarget } from '../../src/client/connect.ts';
@@ -175,4 +175,22 @@ describe('a script', () => {
       { await using holdfast = connect('memory:'); console.log((await holdfast.submit(greet, {})).state); }`);
     expect(output).toBe('ready');
   });
+});
+
+it('all spellings of a file name one store: a relative path, an absolute one and one through a link', async () => {
+  const dir = folder();
+  symlinkSync(dir, `${dir}-link`);
+  onTestFinished(() => rmSync(`${dir}-link`, { force: true }));
+  const spellings = [
+    `file:${join(dir, 'queue.db')}`,
+    `file://${join(dir, 'queue.db')}`,
+    `file:${dir}/./below/../queue.db`,
+    `file:${relative(process.cwd(), join(dir, 'queue.db'))}`,
+    `file:${join(`${dir}-link`, 'queue.db')}`,
+  ];
+  const clients = spellings.map((url) => connect(url));
+  const [first] = clients;
+  const task = await first?.submit(greet, { name: 'ada' });
+  for (const client of clients) expect(await client.get(task?.id ?? '')).toMatchObject({ state: 'ready' });
+  await Promise.all(clients.map((client) => client.close()));
 });

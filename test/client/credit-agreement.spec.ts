@@ -1,7 +1,7 @@
 /** The law of decision 022: a worker and its server agree on the worker's credit, whatever happens to their streams. */
 import fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
-import { createClient } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import type { Logger } from '../../src/client/log.ts';
 import type { Credits } from '../../src/client/worker/streams/credits.ts';
 import { memory } from '../../src/engines/memory/index.ts';

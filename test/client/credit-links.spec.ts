@@ -1,6 +1,6 @@
 /** Tests that a worker keeps its slots busy, and fetches no more than it wants, on links that lose and delay messages. */
 import { expect, it } from 'vitest';
-import { createClient } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import type { Logger } from '../../src/client/log.ts';
 import { defineTask, defineWorker, handle, typed } from '../../src/index.ts';
 import { inProcess } from '../../src/node/in-process.ts';

@@ -1,7 +1,7 @@
 /** Expired certificates of servers and workers, which an operator renews while both run. */
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { createClient } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import type { Logger } from '../../src/client/log.ts';
 import { HoldfastError, type Reason } from '../../src/core/errors.ts';
 import { defineTask, defineWorker, handle, typed } from '../../src/index.ts';

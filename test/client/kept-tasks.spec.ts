@@ -1,6 +1,6 @@
 /** Tests tasks that a worker kept over a drain of its server and has not begun: its new node can recall them. */
 import { expect, it, onTestFinished } from 'vitest';
-import { createClient } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import type { Transport } from '../../src/client/transport.ts';
 import { defineTask, defineWorker, handle, typed } from '../../src/index.ts';
 import { inProcess } from '../../src/node/in-process.ts';

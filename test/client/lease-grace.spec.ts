@@ -1,6 +1,6 @@
 /** Tests how leases expire in a node that has just started or was stalled, with a worker that is alive or dead. */
 import { expect, it, onTestFinished } from 'vitest';
-import { createClient } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import { type MemoryEngine, memory } from '../../src/engines/memory/index.ts';
 import { defineTask, defineWorker, handle, typed } from '../../src/index.ts';
 import { inProcess } from '../../src/node/in-process.ts';

@@ -1,6 +1,6 @@
 /** Tests how a worker learns of a pause and of a cancellation that went through another node than its own. */
 import { expect, it, onTestFinished } from 'vitest';
-import { createClient } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import { type AttemptContext, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
 import { inProcess } from '../../src/node/in-process.ts';
 import { startNode } from '../../src/node/node.ts';

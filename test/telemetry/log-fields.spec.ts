@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { createClient } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import { memory } from '../../src/engines/memory/index.ts';
 import { defineTask, defineWorker, FatalError, handle } from '../../src/index.ts';
 import { inProcess } from '../../src/node/in-process.ts';

@@ -2,8 +2,9 @@
  * Main program of the process in which `holdfast worker` and `holdfast dev` run one task that must run alone. It loads the
  * worker's module, runs the handler of that task, and ends. If the handler ends the process, no other task is lost.
  */
-import { createClient } from '../../client/client.ts';
+
 import type { Handler } from '../../client/contract/handler.ts';
+import { createClient } from '../../client/create-client.ts';
 import { neverThrowing } from '../../client/log.ts';
 import { Attempts } from '../../client/worker/attempts.ts';
 import { peekSpec } from '../../core/codec/spec.ts';

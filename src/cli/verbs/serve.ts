@@ -116,7 +116,7 @@ export function addServe(program: Command, globals: Globals): void {
       );
       // This first line shows an operator that the log of a server arrives where he looks for it.
       log.info(
-        { version: packageVersion(), grpc_port: grpcPort, http_port: httpPort, store },
+        { version: packageVersion, grpc_port: grpcPort, http_port: httpPort, store },
         'the server serves',
       );
       const keepAlive = setInterval(() => {}, 60_000);

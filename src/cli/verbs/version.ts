@@ -7,7 +7,7 @@ export function addVersion(program: Command, globals: Globals): void {
     .command('version')
     .description('print the versions of Holdfast and Node')
     .action(() => {
-      const holdfast = packageVersion();
+      const holdfast = packageVersion;
       globals().output.result(
         { holdfast, node: process.versions.node },
         () => `holdfast ${holdfast}, node ${process.versions.node}`,

@@ -131,7 +131,7 @@ async function fromServer(
   metrics: ProcessMetrics | undefined,
 ): Promise<TaskSource> {
   const [{ connectTarget, meteredConnect }, { systemClock }] = await Promise.all([
-    import('../../node/connect.ts'),
+    import('../../node/metered-connect.ts'),
     import('../../platform/clock.ts'),
   ]);
   const client = meteredConnect(metrics?.worker)(url, { tls });
@@ -155,7 +155,7 @@ async function fromTable(
     await Promise.all([
       import('../../node/node.ts'),
       import('../../node/in-process.ts'),
-      import('../../client/client.ts'),
+      import('../../client/create-client.ts'),
       import('../../platform/clock.ts'),
       import('../../platform/log.ts'),
       import('node:os'),

@@ -1,8 +1,8 @@
-import { type ClientDuplexStream, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
 import type { Outgoing, StreamEvents } from '../transport.ts';
 import type { GrpcChannel } from './channel.ts';
 import { abandoned } from './errors.ts';
+import { type ClientDuplexStream, Metadata, type ServiceError } from './library/grpc-js.ts';
 import { asIs, encoded, unreadable, type Wire } from './unary.ts';
 
 /** The number of unsent bytes of a stream above which `send` returns false and the sender should wait for `drained`. */

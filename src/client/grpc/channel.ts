@@ -2,13 +2,14 @@
  * gRPC channels, shared by all clients of a process with the same address and certificates, even if this module is
  * loaded twice.
  */
-import { type ChannelCredentials, Client, credentials } from '@grpc/grpc-js';
+
 import { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { type HostPort, parseAddress } from './address.ts';
 import { Connecting } from './connecting.ts';
 import { Diagnosis } from './diagnose.ts';
 import { errorOf, type GrpcFailure } from './errors.ts';
+import { type ChannelCredentials, Client, credentials } from './library/grpc-js.ts';
 import {
   type ClientCertificates,
   type ClientTls,

@@ -5,8 +5,8 @@
  * to `net.connect`, and thus from the resolver of addresses. Afterwards, by the connector of the channel's credentials.
  */
 import type { Socket } from 'node:net';
-import { type ChannelCredentials, type ChannelOptions, experimental } from '@grpc/grpc-js';
 import type { Clock } from '../../ports/clock.ts';
+import { type ChannelCredentials, type ChannelOptions, experimental } from './library/grpc-js.ts';
 
 /**
  * The longest TLS handshake, in ms. A host that is lost in the middle of a handshake never answers, and nothing is sent to

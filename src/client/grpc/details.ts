@@ -1,7 +1,6 @@
 /** Decodes the google.rpc error details of a failed call. */
 import { fromBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import type { Metadata } from '@grpc/grpc-js';
 import { codeOf, reasonOf } from '../../core/codec/item-error.ts';
 import { type ErrorDetails, HoldfastError, type Violation } from '../../core/errors.ts';
 import {
@@ -11,6 +10,7 @@ import {
   RetryInfoSchema,
 } from '../../rpc/gen/google/rpc/error_details_pb.ts';
 import { type Status, StatusSchema } from '../../rpc/gen/google/rpc/status_pb.ts';
+import type { Metadata } from './library/grpc-js.ts';
 
 /** Returns the server's error from the metadata of a failed call; undefined if no Holdfast server sent the answer. */
 export function errorInDetails(metadata: Metadata): HoldfastError | undefined {

@@ -1,9 +1,10 @@
 /** Converts the failures that grpc-js reports to HoldfastErrors with a cause and a help text. */
-import { type ServiceError, status } from '@grpc/grpc-js';
+
 import { codeOf } from '../../core/codec/item-error.ts';
 import { type Code, HoldfastError, type Reason } from '../../core/errors.ts';
 import { notGrpc } from './connection-errors.ts';
 import { errorInDetails } from './details.ts';
+import { type ServiceError, status } from './library/grpc-js.ts';
 
 /** The fields of a grpc-js error that are used here. */
 export type GrpcFailure = Pick<ServiceError, 'code' | 'details' | 'metadata'>;

@@ -1,8 +1,8 @@
-import type { ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '../../ports/clock.ts';
 import type { CallOptions } from '../transport.ts';
 import type { GrpcChannel } from './channel.ts';
 import { abandoned } from './errors.ts';
+import type { ServiceError } from './library/grpc-js.ts';
 import { asIs, deadlineOf, encoded, headers, unreadable, type Wire } from './unary.ts';
 
 /**

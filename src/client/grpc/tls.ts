@@ -2,10 +2,10 @@
 import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
-import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import type { Clock } from '../../ports/clock.ts';
 import { loadAuthorities, loadCertificates } from '../../tls/load.ts';
 import type { HostPort } from './address.ts';
+import { type ChannelCredentials, credentials } from './library/grpc-js.ts';
 
 /** The paths of a client's PEM files for mutual TLS. The files are read again when they change. */
 export interface ClientTls {

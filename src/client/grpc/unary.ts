@@ -1,10 +1,10 @@
-import { Metadata, status } from '@grpc/grpc-js';
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CallOptions } from '../transport.ts';
 import type { GrpcChannel } from './channel.ts';
 import { abandoned } from './errors.ts';
+import { Metadata, status } from './library/grpc-js.ts';
 
 /** The path of a gRPC method, and the codec of its messages. */
 export interface Wire<I, O> {

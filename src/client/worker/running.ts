@@ -1,6 +1,7 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { WorkerMetrics } from '../../ports/metrics.ts';
 import type { Tracing } from '../../ports/tracing.ts';
+import type { WorkerSpec } from '../contract/handler.ts';
 import type { Duration } from '../duration.ts';
 import type { Logger } from '../log.ts';
 import type { Transport } from '../transport.ts';
@@ -58,3 +59,6 @@ export interface WorkerParts {
   readonly beginsAtOnce: boolean;
   readonly metrics?: WorkerMetrics | undefined;
 }
+
+/** The type of `startWorker`: starts a worker with the parts of its client. */
+export type StartWorker = (worker: WorkerSpec, parts: WorkerParts) => RunningWorker;

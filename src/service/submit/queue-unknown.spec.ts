@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
-import { createClient } from '../../client/client.ts';
+import { createClient } from '../../client/create-client.ts';
 import { defineTask, defineWorker, handle, typed } from '../../index.ts';
 import { inProcess } from '../../node/in-process.ts';
 import { startNode } from '../../node/node.ts';

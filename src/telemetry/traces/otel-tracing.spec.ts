@@ -11,7 +11,7 @@ afterEach(() => trace.disable());
 
 it('a sampler that throws costs the span and nothing else', () => {
   trace.setGlobalTracerProvider(new TracerProvider({ sampler: { shouldSample: fail } }));
-  const span = new OtelTracing(() => '1').start(start);
+  const span = new OtelTracing('1').start(start);
   expect([span.traceparent, span.run(() => 'done')]).toEqual(['', 'done']);
   span.end();
 });
@@ -19,13 +19,13 @@ it('a sampler that throws costs the span and nothing else', () => {
 it('a span processor that throws costs the span and nothing else', () => {
   const whole = { onStart() {}, onEnd: fail, forceFlush: async () => {}, shutdown: async () => {} };
   trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [whole] }));
-  const span = new OtelTracing(() => '1').start(start);
+  const span = new OtelTracing('1').start(start);
   expect(span.run(() => 'done')).toBe('done');
   span.end({ type: 'X', message: 'y' });
 });
 
 it('tracing is on once the program has registered an SDK, and off again without one', () => {
-  const tracing = new OtelTracing(() => '1');
+  const tracing = new OtelTracing('1');
   expect(tracing.isOn).toBe(false);
   trace.setGlobalTracerProvider(new TracerProvider());
   expect(tracing.isOn).toBe(true);

@@ -93,12 +93,12 @@ class RecordedSpan implements Span {
  * Records spans by the OpenTelemetry SDK that this process has registered, whenever that was. Without one it is off.
  */
 export class OtelTracing implements Tracing {
-  readonly #version: () => string;
+  readonly #version: string;
   #provider: TracerProvider | undefined;
   #tracer: Tracer | undefined;
 
-  /** `version` is called once an SDK is registered, to read the version of this package. */
-  constructor(version: () => string) {
+  /** `version` is the version of this package, which the spans name. */
+  constructor(version: string) {
     this.#version = version;
   }
 
@@ -141,7 +141,7 @@ export class OtelTracing implements Tracing {
       this.#provider = provider;
       const isReal = !isProxy(registered) || registered.getDelegateTracer('holdfast') !== undefined;
       const options = { schemaUrl: conventions };
-      this.#tracer = isReal ? provider.getTracer('holdfast', this.#version(), options) : undefined;
+      this.#tracer = isReal ? provider.getTracer('holdfast', this.#version, options) : undefined;
     }
     return this.#tracer;
   }

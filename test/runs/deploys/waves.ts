@@ -1,7 +1,7 @@
 /** The waves of `npm run deploys`: the poison among many tasks, a paused queue, and many cancelled tasks. */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '../../../src/client/client.ts';
+import { createClient } from '../../../src/client/create-client.ts';
 import { grpcTransport } from '../../../src/client/grpc/transport.ts';
 import type { Transport } from '../../../src/client/transport.ts';
 import type { Client } from '../../../src/index.ts';

@@ -3,7 +3,7 @@
  * that need different writes; `node program.ts read` reads tasks in each way. Neither takes a task.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '../../../src/client/client.ts';
+import { createClient } from '../../../src/client/create-client.ts';
 import { inProcess } from '../../../src/node/in-process.ts';
 import { openWorkerNode } from '../../../src/node/node.ts';
 import { systemClock } from '../../../src/platform/clock.ts';

@@ -2,7 +2,7 @@
  * Opens the clock, the node and the client of a process of a run of `npm run lanes`. All processes take the time from
  * the machine's clock, so that the times of different processes can be compared exactly.
  */
-import { createClient } from '../../../src/client/client.ts';
+import { createClient } from '../../../src/client/create-client.ts';
 import { grpcTransport } from '../../../src/client/grpc/transport.ts';
 import { aws } from '../../../src/engines/aws/index.ts';
 import type { Client } from '../../../src/index.ts';

@@ -2,7 +2,7 @@
  * Main program of a worker. It gets its tasks over gRPC through the load balancer, or polls SQS with a node of its own.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '../../../src/client/client.ts';
+import { createClient } from '../../../src/client/create-client.ts';
 import { type Client, defineWorker, handle } from '../../../src/index.ts';
 import { inProcess } from '../../../src/node/in-process.ts';
 import { defaultLog } from '../../../src/platform/log.ts';

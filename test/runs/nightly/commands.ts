@@ -83,6 +83,7 @@ export const otherScripts: Readonly<Record<string, string>> = {
   'cdk:test': 'a part of `npm test`',
   'bench:telemetry': 'compares two commits, and judges nothing',
   'stand-ins': 'runs until it is stopped',
+  version: 'writes a constant that `npm test` compares',
   prepare: 'is `npm run build`',
   nightly: 'is this list',
 };

@@ -2,7 +2,7 @@
  * Main program of the callers. They submit tasks at a steady rate with the SDK, which waits as the server's RetryInfo
  * says.
  */
-import { createClient } from '../../../src/client/client.ts';
+import { createClient } from '../../../src/client/create-client.ts';
 import { grpcTransport } from '../../../src/client/grpc/transport.ts';
 import type { Client } from '../../../src/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';

@@ -1,6 +1,6 @@
 /** Main program of a worker with a node of its own: it polls SQS and writes to the table itself. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '../../../src/client/client.ts';
+import { createClient } from '../../../src/client/create-client.ts';
 import { AttemptAborted, defineWorker, handle } from '../../../src/index.ts';
 import { inProcess } from '../../../src/node/in-process.ts';
 import { systemClock } from '../../../src/platform/clock.ts';

@@ -1,4 +1,5 @@
-import { type Client, createClient } from '../../../src/client/client.ts';
+import type { Client } from '../../../src/client/client.ts';
+import { createClient } from '../../../src/client/create-client.ts';
 import type { Network } from '../network/network.ts';
 import { observed } from '../network/observed.ts';
 import { SimProcess } from '../network/process.ts';

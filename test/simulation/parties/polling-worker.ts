@@ -1,4 +1,4 @@
-import { createClient } from '../../../src/client/client.ts';
+import { createClient } from '../../../src/client/create-client.ts';
 import { inProcess } from '../../../src/node/in-process.ts';
 import { type HoldfastNode, startNode } from '../../../src/node/node.ts';
 import { silentLog } from '../../../src/ports/log.ts';

@@ -1,6 +1,6 @@
 /** The fourth question: 500 tasks a second, and DynamoDB begins to throttle. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '../../../../src/client/client.ts';
+import { createClient } from '../../../../src/client/create-client.ts';
 import { grpcTransport } from '../../../../src/client/grpc/transport.ts';
 import { defineTask, HoldfastError, typed } from '../../../../src/index.ts';
 import { systemClock } from '../../../../src/platform/clock.ts';

@@ -3,9 +3,9 @@
  * error. Foreign text cannot begin a line of its own: its control characters are escaped, and its stack is indented.
  */
 import { styleText } from 'node:util';
-import pino from 'pino';
-import { clipChars } from '../core/clip.ts';
-import { escapeControls } from './escape-controls.ts';
+import { clipChars } from '../../core/clip.ts';
+import { escapeControls } from '../escape-controls.ts';
+import { levelNumbers } from './log-settings.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -14,6 +14,10 @@ const first = ['queue', 'type', 'task_id', 'attempt', 'worker'];
 const last = ['trace_id'];
 /** The fields that are not shown as such: each has its own place, or is for programs only. */
 const notShown = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'err', 'help', 'span_id']);
+
+const levelNames = new Map<unknown, string>(
+  Object.entries(levelNumbers).map(([name, value]) => [value, name]),
+);
 
 /** The longest shown value of a field, in characters. */
 const valueChars = 240;
@@ -29,7 +33,7 @@ const styles: Readonly<Record<string, 'red' | 'yellow' | 'dim'>> = {
 /** Returns a line of the log, which is JSON, as text. Colours are used where standard error shows them. */
 export function logText(line: string): string {
   const fields = parsed(line);
-  const level = pino.levels.labels[Number(fields.level)] ?? '';
+  const level = levelNames.get(fields.level) ?? '';
   const style = styles[level];
   const padded = level.padEnd(5);
   const shown = style === undefined ? padded : styleText(style, padded, { stream: process.stderr });

@@ -1,4 +1,4 @@
-import type { Transport } from './transport.ts';
+import type { Transport } from '../client/transport.ts';
 
 /** A Holdfast node that runs inside this process and shares its store with the client. */
 export interface EmbeddedNode {
@@ -13,11 +13,13 @@ interface SharedNode {
 }
 
 /**
- * Returns a function that opens a transport to the embedded node of a URL. All clients of one URL share one node, which
- * is closed when the last of them is closed. Each client of `memory:` gets a node of its own.
+ * Returns a function that opens a transport to the embedded node of a URL. All clients of one store share one node, which
+ * is closed when the last of them is closed. Each client of `memory:` gets a node of its own. `nameOf` returns one name for
+ * all URLs of a store.
  */
 export function sharedNodes(
   open: (url: string) => Promise<EmbeddedNode>,
+  nameOf: (url: string) => string,
 ): (url: string) => Promise<Transport> {
   const nodes = new Map<string, SharedNode>();
 
@@ -40,5 +42,5 @@ export function sharedNodes(
   }
 
   let memoryNodes = 0;
-  return (url) => acquire(url, url === 'memory:' ? `memory:${memoryNodes++}` : url);
+  return (url) => acquire(url, url === 'memory:' ? `memory:${memoryNodes++}` : nameOf(url));
 }
