@@ -7,7 +7,7 @@ export interface Layer {
   readonly folder: string;
   /**
    * The other layers that this layer may import; a path names one part of a layer. `all` means every layer but
-   * `testing`, `cdk` and the layers above this one.
+   * `testing`, `testkit`, `web`, `cdk` and the layers above this one.
    */
   readonly may: readonly string[] | 'all';
   /** The message of the lint error for an import that is not allowed. */
@@ -90,13 +90,31 @@ export const layers: readonly Layer[] = [
     message:
       'cdk may import core, the definitions and policies of engines/aws, and the names of the EMF metrics only.',
   },
-  { folder: 'cli', may: 'all', message: 'cli may import everything but testing and cdk.' },
+  {
+    folder: 'testkit',
+    may: [
+      ...['core', 'ports', 'platform', 'client', 'service', 'runtime', 'rpc/api', 'engines/memory'],
+      ...['testing', 'node/in-process.ts'],
+    ],
+    message:
+      'testkit may import the parts of a node in memory (core, ports, platform, client, service, runtime, rpc/api, engines/memory, node/in-process.ts) and testing only.',
+  },
+  {
+    folder: 'web',
+    may: ['core', 'client', 'ports/clock.ts', 'platform/clock.ts'],
+    message: 'web may import core, client, ports/clock.ts and platform/clock.ts only.',
+  },
+  { folder: 'cli', may: 'all', message: 'cli may import everything but testing, testkit, web and cdk.' },
   {
     folder: 'node',
     may: 'all',
-    message: 'node, the composition root, may import everything but testing, cdk and cli.',
+    message: 'node, the composition root, may import everything but testing, testkit, web, cdk and cli.',
   },
-  { folder: 'testing', may: 'all', message: 'testing may import everything but cdk, cli and node.' },
+  {
+    folder: 'testing',
+    may: 'all',
+    message: 'testing may import everything but testkit, web, cdk, cli and node.',
+  },
 ];
 
 /** The layers that a bundle of `holdfast/client` holds, besides the few files of `platform` that `remote` may import. */
@@ -120,10 +138,10 @@ export function packagesDeniedTo({ folder }: Layer): readonly string[] {
 }
 
 /**
- * The layers that no other layer may import, not even by `may: 'all'`: `testing` is for tests, and `cdk` needs packages that
- * a user of the SDK or the server does not install.
+ * The layers that no other layer may import by `may: 'all'`: `testing` is for tests, `testkit` and `web` are entries of the
+ * package, and `cdk` needs packages that a user of the SDK or the server does not install.
  */
-const forNobody: ReadonlySet<string> = new Set(['testing', 'cdk']);
+const byNameOnly: ReadonlySet<string> = new Set(['testing', 'testkit', 'web', 'cdk']);
 
 /** The layers above each layer. A layer with `may: 'all'` may not import the layers above it. */
 const above: Readonly<Record<string, readonly string[]>> = { node: ['cli'], testing: ['cli', 'node'] };
@@ -134,8 +152,8 @@ export function mayImport(from: string, to: string): boolean {
   const target = layerOf(to);
   if (layer === undefined || layer === target) return true;
   if (target === undefined) return false;
-  if (forNobody.has(target.folder)) return false;
-  if (layer.may === 'all') return !above[layer.folder]?.includes(target.folder);
+  if (layer.may === 'all')
+    return !byNameOnly.has(target.folder) && !above[layer.folder]?.includes(target.folder);
   return layer.may.some((allowed) => to === allowed || to.startsWith(`${allowed}/`));
 }
 

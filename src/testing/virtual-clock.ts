@@ -22,6 +22,11 @@ export interface VirtualClockOptions {
    * set.
    */
   readonly shuffle?: boolean | undefined;
+  /**
+   * Calls a function in a later turn of Node's event loop. Default: `setImmediate`, which does nothing while a test fakes
+   * the timers of Node.
+   */
+  readonly inNextTurn?: ((run: () => void) => void) | undefined;
 }
 
 /** A clock whose time moves only by `advance` and `step`. */
@@ -31,6 +36,11 @@ export interface VirtualClock extends Clock {
    * between.
    */
   advance(ms: number): Promise<void>;
+  /**
+   * Moves the virtual time forward by `ms` in one step, as for a process that stood still. Timers that came due meanwhile
+   * are called in order afterwards, each once, and promises settle in between. A timer that they set is due later.
+   */
+  jump(ms: number): Promise<void>;
   /** Waits until pending promises and the callbacks of `soon` have finished, without moving the virtual time. */
   settle(): Promise<void>;
   /**
@@ -53,16 +63,13 @@ const defaultStartMs = Date.UTC(2026, 0, 1);
  */
 const turnsToRest = 4;
 
-function nodeTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 class Virtual implements VirtualClock {
   readonly sleep: Clock['sleep'];
   readonly uuid: () => string;
   readonly secret: () => string;
   readonly random: () => number;
   readonly #driven: boolean;
+  readonly #inNextTurn: (run: () => void) => void;
   readonly #pick: (n: number) => number;
   readonly #timers = new Timers();
   readonly #turns: (() => void)[] = [];
@@ -74,6 +81,7 @@ class Virtual implements VirtualClock {
     this.#startMs = options.startMs ?? defaultStartMs;
     this.#nowMs = this.#startMs;
     this.#driven = options.turns === 'driven';
+    this.#inNextTurn = options.inNextTurn ?? ((run) => void setImmediate(run));
     this.random = seededRandom(options.seed ?? 1);
     // The order of callbacks has a random stream of its own, so that a call of random() does not change the order.
     const order = seededRandom((options.seed ?? 1) ^ 0x5eed);
@@ -108,7 +116,7 @@ class Virtual implements VirtualClock {
       return;
     }
     this.#realTurns++;
-    setImmediate(() => {
+    this.#inNextTurn(() => {
       this.#realTurns--;
       run();
     });
@@ -129,33 +137,47 @@ class Virtual implements VirtualClock {
     }
     const timer = this.#timers.take(this.#pick);
     if (timer === undefined) return false;
-    this.#nowMs = timer.atMs;
+    this.#nowMs = Math.max(this.#nowMs, timer.atMs);
     timer.run();
     return true;
   }
 
   async settle(): Promise<void> {
     for (let quiet = 0; quiet < turnsToRest; quiet++) {
-      await nodeTurn();
+      await this.#turn();
       while (this.#turns.length > 0) {
         this.step();
-        await nodeTurn();
+        await this.#turn();
         quiet = 0;
       }
       if (this.#realTurns > 0) quiet = 0;
     }
   }
 
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#inNextTurn(resolve));
+  }
+
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;
     await this.settle();
+    await this.#runUntil(endMs);
+    this.#nowMs = endMs;
+  }
+
+  async jump(ms: number): Promise<void> {
+    await this.settle();
+    this.#nowMs += ms;
+    await this.#runUntil(this.#nowMs);
+  }
+
+  async #runUntil(endMs: number): Promise<void> {
     for (;;) {
       const nextMs = this.#timers.nextAtMs;
-      if (nextMs === undefined || nextMs > endMs) break;
+      if (nextMs === undefined || nextMs > endMs) return;
       this.step();
       await this.settle();
     }
-    this.#nowMs = endMs;
   }
 
   process(offsetMs = 0): ProcessClock {

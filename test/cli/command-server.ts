@@ -52,7 +52,12 @@ export async function within(cwd: string, ...argv: readonly string[]): Promise<C
 }
 
 const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
-const sdk = new URL('../../src/index.ts', import.meta.url).href;
+/** The entries of the package, and where a program of a project finds them in this checkout. */
+const entries = {
+  holdfast: new URL('../../src/index.ts', import.meta.url).href,
+  'holdfast/testing': new URL('../../src/testkit/index.ts', import.meta.url).href,
+  'holdfast/web': new URL('../../src/web/index.ts', import.meta.url).href,
+};
 /** The folder of Node's compile cache, which halves the start time of the many processes of these tests. */
 const cache = new URL('../../node_modules/.cache/holdfast-cli', import.meta.url).pathname;
 const patienceMs = 30_000;
@@ -150,10 +155,13 @@ export function project(files: Readonly<Record<string, string>> = {}): string {
 }
 
 /**
- * Writes a file as an editor would save it. An import of `'holdfast'` in the file becomes an import from this checkout.
+ * Writes a file as an editor would save it. An import of `'holdfast'` or another entry of the package in the file becomes an
+ * import from this checkout.
  */
 export function save(dir: string, name: string, text: string): void {
-  writeFileSync(join(dir, name), text.replaceAll("'holdfast'", `'${sdk}'`));
+  let here = text;
+  for (const [entry, url] of Object.entries(entries)) here = here.replaceAll(`'${entry}'`, `'${url}'`);
+  writeFileSync(join(dir, name), here);
 }
 
 export const contract = `

@@ -21,6 +21,7 @@ import {
   type RouteDeps,
 } from './connect-routes.ts';
 import { markMalformed } from './malformed-request.ts';
+import { plainPayloads } from './plain-payload.ts';
 import { endUnreadBody, limitBody, mostJsonBytes, type Request } from './receive-body.ts';
 
 export interface HttpDeps extends RouteDeps {
@@ -97,7 +98,7 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
       countAnswer(response, call.bytes);
       const { identity, connection } = call;
       if (identity !== undefined) callers.set(request, { identity, connection });
-      limitBody(request, call);
+      limitBody(request, call, plainPayloads(request, pathOf(url)));
       connect(request, response);
     } catch (thrown) {
       answer(response, asHoldfastError(thrown));

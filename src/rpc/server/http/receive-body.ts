@@ -25,11 +25,18 @@ const copiedBytes = 8_192;
 /** The time in ms in which the client may read the answer before a connection is closed whose body has not ended. */
 export const lingerMs = 1_000;
 
-/** Replaces the async iterator of a request, from which Connect reads the body. */
-export function limitBody(request: Request, call: AdmittedCall): void {
+/** Replaces the async iterator of a request, from which Connect reads the body. `rewrite` gets the limited body. */
+export function limitBody(
+  request: Request,
+  call: AdmittedCall,
+  rewrite?: (body: AsyncIterable<Buffer>) => AsyncIterator<Buffer>,
+): void {
   const isStranger = call.identity === undefined;
   const mostBytes = isStranger ? limits.strangerMessageBytes : mostJsonBytes;
-  const value = (): AsyncIterator<Buffer> => bodyOf(request, call, mostBytes);
+  const value = (): AsyncIterator<Buffer> => {
+    const body = bodyOf(request, call, mostBytes);
+    return rewrite?.(body) ?? body;
+  };
   Object.defineProperty(request, Symbol.asyncIterator, { value });
 }
 

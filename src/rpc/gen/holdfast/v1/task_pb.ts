@@ -63,7 +63,8 @@ export const SpecSchema: GenMessage<Spec> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task, 0);
 
 /**
- * Bytes with a description of their format.
+ * Bytes with a description of their format. A request of JSON over HTTP may write `{"json": <any JSON>}` in place of
+ * `contentType` and `bytes`.
  *
  * @generated from message holdfast.v1.Payload
  */
