@@ -49,7 +49,7 @@ it('an attempt that loses its lease runs beside the next one and its signal is a
   expect(calls).toBe(2);
   expect(aborted).toEqual(['lease-lost']);
   const events = await Array.fromAsync(task.events());
-  expect(events.map(({ type }) => type)).toContain('leaseExpired');
+  expect(events.map(({ kind }) => kind)).toContain('leaseExpired');
 });
 
 it('a duplicated delivery calls the handler twice, of the named task type alone', async () => {
