@@ -1,6 +1,6 @@
 /**
- * What each row must reach beside the commit 7cfa48c, the last one before submissions went over a stream. A ratio above 1 means that
- * this tree is better: the inverse for times, memory and costs.
+ * The targets of the rows beside the commit 7cfa48c, the last one before submissions went over a stream. A ratio above 1 means that
+ * this tree is better: it is the inverse for times, memory and costs.
  */
 import type { Row } from './report.ts';
 

@@ -1,4 +1,4 @@
-/** What very many tasks cost that wait, or that have finished and are kept. */
+/** Measures the memory and the starts with very many tasks that wait, or that have finished and are kept. */
 import { grpcTransport } from '../../src/client/grpc/transport.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { ServerProcess } from '../../test/fixtures/server-process.ts';

@@ -1,4 +1,4 @@
-/** What many worker streams cost: idle ones beside submissions, and many small ones that process a queue. */
+/** Measures many worker streams: idle ones beside submissions, and many small ones that process a queue. */
 import type { Outgoing } from '../../src/client/transport.ts';
 import type { WorkRequest } from '../../src/core/messages.ts';
 import { bulk, singly } from '../load.ts';

@@ -1,4 +1,4 @@
-/** What bends submissions: many queues, large payloads beside small ones, a steady load, and watchers. */
+/** Measures submissions to many queues, large ones beside small ones, a steady load, and watchers. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { WatchTasksRequestSchema } from '../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
