@@ -15,6 +15,7 @@ import { addAws } from './verbs/aws.ts';
 import { addCerts } from './verbs/certs.ts';
 import { addCheck } from './verbs/check.ts';
 import { addDev } from './verbs/dev.ts';
+import { addInit } from './verbs/init.ts';
 import { addDlq } from './verbs/queues/dlq.ts';
 import { addQueues } from './verbs/queues/queues.ts';
 import { addStats } from './verbs/queues/stats.ts';
@@ -53,6 +54,7 @@ function build(): { program: Command; output: () => Output } {
     return { server: { url: base.opts().url, tls: tlsFlags(running) }, output: output() };
   };
   for (const add of [
+    addInit,
     addDev,
     addServe,
     addWorker,
