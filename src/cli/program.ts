@@ -15,6 +15,7 @@ import { addAws } from './verbs/aws.ts';
 import { addCerts } from './verbs/certs.ts';
 import { addCheck } from './verbs/check.ts';
 import { addDev } from './verbs/dev.ts';
+import { addDoctor } from './verbs/doctor.ts';
 import { addInit } from './verbs/init.ts';
 import { addDlq } from './verbs/queues/dlq.ts';
 import { addQueues } from './verbs/queues/queues.ts';
@@ -78,6 +79,7 @@ function build(): { program: Command; output: () => Output } {
     addSlo,
     addCanary,
     addHealth,
+    addDoctor,
     addVersion,
   ]) {
     add(program, globals);
