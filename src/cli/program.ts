@@ -15,6 +15,8 @@ import { addAws } from './verbs/aws.ts';
 import { addCerts } from './verbs/certs.ts';
 import { addCheck } from './verbs/check.ts';
 import { addDev } from './verbs/dev.ts';
+import { addDoctor } from './verbs/doctor.ts';
+import { addInit } from './verbs/init.ts';
 import { addDlq } from './verbs/queues/dlq.ts';
 import { addQueues } from './verbs/queues/queues.ts';
 import { addStats } from './verbs/queues/stats.ts';
@@ -53,6 +55,7 @@ function build(): { program: Command; output: () => Output } {
     return { server: { url: base.opts().url, tls: tlsFlags(running) }, output: output() };
   };
   for (const add of [
+    addInit,
     addDev,
     addServe,
     addWorker,
@@ -76,6 +79,7 @@ function build(): { program: Command; output: () => Output } {
     addSlo,
     addCanary,
     addHealth,
+    addDoctor,
     addVersion,
   ]) {
     add(program, globals);

@@ -1,8 +1,8 @@
 import { exitCodes } from './exit-codes.ts';
 import { killAfter } from './kill-after.ts';
 
-/** The interval at which a process that npx started checks that npx still runs. */
-const checkNpxEveryMs = 500;
+/** The interval at which a process checks that its parent still runs. */
+const checkParentEveryMs = 500;
 /**
  * This long before its limit is over, a stopping process ends itself, and half of it later it is killed: a killed
  * process runs no `exit` listeners.
@@ -36,9 +36,13 @@ export function endWithin(ms: number, status: number = exitCodes.ok): void {
 /**
  * Resolves at the first SIGTERM or SIGINT. The second signal ends the process at once, so that nobody has to wait for a
  * drain. If `limitMs` is given, the process ends at the latest this long after the first signal, even if its main thread
- * is blocked by then. Its status is then `process.exitCode`, or 1 if the verb has not set it.
+ * is blocked by then. Its status is then `process.exitCode`, or 1 if the verb has not set it. With `endsWithParent` the end of the parent process counts as a SIGTERM, as it always does if npx
+ * is the parent.
  */
-export function untilStopped(limitMs?: number): Promise<NodeJS.Signals> {
+export function untilStopped(
+  limitMs?: number,
+  { endsWithParent = false }: { readonly endsWithParent?: boolean } = {},
+): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let isStopping = false;
     const begin = (signal: NodeJS.Signals): void => {
@@ -53,7 +57,7 @@ export function untilStopped(limitMs?: number): Promise<NodeJS.Signals> {
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
-    onNpxGone(() => begin('SIGTERM'));
+    if (endsWithParent || isStartedByNpx()) onParentGone(() => begin('SIGTERM'));
   });
 }
 
@@ -65,18 +69,22 @@ function exitBy(limitMs: number): void {
 }
 
 /**
- * Calls `onGone` if npx started this process and has ended. npx passes a signal only to the shell between itself and
- * this process, and the shell ends without passing it on.
+ * Returns true if npx started this process. npx passes a signal only to the shell between itself and this process, and the
+ * shell ends without passing it on.
  */
-function onNpxGone(onGone: () => void): void {
+function isStartedByNpx(): boolean {
   const { npm_lifecycle_event, npm_lifecycle_script = '' } = process.env;
   // Programs that npx started pass these variables on to their own child processes.
-  if (npm_lifecycle_event !== 'npx' || !npm_lifecycle_script.includes('holdfast')) return;
+  return npm_lifecycle_event === 'npx' && npm_lifecycle_script.includes('holdfast');
+}
+
+/** Calls `onGone` once the parent process has ended. */
+function onParentGone(onGone: () => void): void {
   const parent = process.ppid;
   const checking = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(checking);
     onGone();
-  }, checkNpxEveryMs);
+  }, checkParentEveryMs);
   checking.unref();
 }

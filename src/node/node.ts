@@ -24,6 +24,7 @@ async function startOn(
   }: Pick<NodeOptions, 'log' | 'node' | 'tracing'> & {
     readonly duties?: DutyOptions;
     readonly metrics?: ProcessMetrics | undefined;
+    readonly observe?: ((counters: NodeMetrics | undefined) => NodeMetrics) | undefined;
   },
 ): Promise<HoldfastNode> {
   try {
@@ -32,7 +33,13 @@ async function startOn(
     const engine = metrics?.measured(opened.engine, opened.engineName) ?? opened.engine;
     const duties = { ...opened.duties, ...options.duties };
     for (const source of storeSources(opened)) metrics?.addSource(source);
-    return await startNode({ ...opened, ...options, engine, duties, metrics: metrics?.node });
+    return await startNode({
+      ...opened,
+      ...options,
+      engine,
+      duties,
+      metrics: options.observe?.(metrics?.node) ?? metrics?.node,
+    });
   } catch (thrown) {
     await opened.engine.close();
     throw opened.startError?.(thrown) ?? thrown;
@@ -60,6 +67,8 @@ export interface ServeOptions extends Omit<ListenOptions, 'api'> {
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
   /** The metrics of the process. Default: nothing is counted. */
   readonly metrics?: ProcessMetrics | undefined;
+  /** Returns counters that see what the node counts, beside those of the metrics. Default: nothing else sees it. */
+  readonly observe?: ((counters: NodeMetrics | undefined) => NodeMetrics) | undefined;
   /** Records the spans of the server. Default: none are recorded. */
   readonly tracing?: Tracing | undefined;
 }
@@ -85,6 +94,7 @@ export async function serve({
   node: name,
   onFatal,
   metrics,
+  observe,
   tracing,
   ...options
 }: ServeOptions): Promise<RunningServer> {
@@ -93,7 +103,7 @@ export async function serve({
     ...{ clock: options.clock, log, tracing, onFatal, requests: metrics?.node },
   });
   const { clock, corrected } = opened;
-  const node = await startOn(opened, { log, node: name, metrics, tracing });
+  const node = await startOn(opened, { log, node: name, metrics, observe, tracing });
   if ('tls' in options.grpc) metrics?.addSource(certificateExpiry('server', options.grpc.tls, clock));
   let listening: ListeningServer;
   try {

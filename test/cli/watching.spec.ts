@@ -191,3 +191,76 @@ describe('holdfast stats', () => {
     );
   });
 });
+
+describe('holdfast submit', () => {
+  it('asks the server for the queue whose workers handle the type, and says so', async () => {
+    const ran = await server.command('submit', 'echo', '"hi"', '--wait');
+    expect(ran).toMatchObject({ code: 0, out: '"hi"\n' });
+    expect(ran.err).toContain("queue work, whose workers handle 'echo'");
+    const { json } = await server.command('submit', 'nobody-knows', '1', '--json');
+    expect(json).toMatchObject({ queue: 'default', state: 'ready' });
+  });
+
+  it('refuses a type that workers of several queues handle, unless --queue names one', async () => {
+    const handlers = [handle(echo, (input) => input)];
+    const other = await client.work(defineWorker({ name: 'other', handlers, queues: ['aside'] }));
+    await expect.poll(async () => (await client.workers.list({ queue: 'aside' })).workers.length).toBe(1);
+    const refused = await server.command('submit', 'echo', '1', '--json');
+    expect(refused).toMatchObject({ code: 2, json: { error: { help: 'Name one of them: --queue aside.' } } });
+    expect(refused.json.error.message).toContain('aside, work');
+    const named = await server.command('submit', 'echo', '1', '--queue', 'aside', '--wait', '--json');
+    expect(named.json).toMatchObject({ queue: 'aside', state: 'succeeded' });
+    await other.drain();
+  });
+
+  it('has a flag for every option of docs/options.md, and the task has their values', async () => {
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    const deadline = new Date(Date.now() + 7_200_000).toISOString();
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const options = ['--key', 'k', '--window', '2d', '--when-dead', 'redrive', '--run-at', runAt];
+    const ends = ['--deadline', deadline, '--lifetime', '3d', '--retention', '1d', '--timeout', '90s'];
+    const retry = [
+      '--attempts',
+      '7',
+      '--backoff-base',
+      '2s',
+      '--backoff-factor',
+      '1.5',
+      '--backoff-max',
+      '1m',
+    ];
+    const rest = [
+      '--max-losses',
+      '4',
+      '--ordering-key',
+      'o',
+      '--priority',
+      'low',
+      '--tag',
+      'x',
+      '--queue',
+      'full',
+    ];
+    const all = [...options, ...ends, ...retry, ...rest, '--type-version', '2', '--traceparent', traceparent];
+    const { json } = await server.command('submit', 'later', '{}', ...all, '--json');
+    expect(json).toMatchObject({
+      ...{
+        idempotencyKey: 'k',
+        orderingKey: 'o',
+        queue: 'full',
+        priority: 'low',
+        tags: ['x'],
+        typeVersion: 2,
+      },
+      ...{ runAtMs: Date.parse(runAt), maxAttempts: 7, traceparent, state: 'scheduled' },
+      options: {
+        ...{ whenDead: 'redrive', windowMs: 172_800_000, deadlineAtMs: Date.parse(deadline) },
+        ...{ lifetimeMs: 259_200_000, retentionMs: 86_400_000, attemptTimeoutMs: 90_000, maxLosses: 4 },
+        retry: { maxAttempts: 7, baseMs: 2_000, factor: 1.5, maxMs: 60_000 },
+      },
+    });
+    expect((await server.command('submit', 'later', '--delay', '1m', '--run-at', runAt, '--json')).code).toBe(
+      2,
+    );
+  });
+});

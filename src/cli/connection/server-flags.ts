@@ -15,6 +15,7 @@ export const clientVerbs: ReadonlySet<string> = new Set([
     'list',
     'watch',
     'wait',
+    'doctor',
     'stats',
     'workers list',
     'cancel',

@@ -2,33 +2,47 @@
 import type { CertificateFiles } from '../../tls/load.ts';
 import { shortPath } from '../module/find.ts';
 import type { DevPorts } from './profile.ts';
+import type { HandledTask } from './worker-process.ts';
 
 export function readyText({ grpcPort, httpPort }: DevPorts): string {
   return `holdfast is ready: gRPC on 127.0.0.1:${grpcPort}, HTTP on 127.0.0.1:${httpPort}`;
 }
 
-const example = `greet '{"name":"Ada"}' --key greet/Ada`;
 const howToEnd = 'Ctrl-C lets running tasks finish and ends everything; a second Ctrl-C ends it at once.';
+/** The most task types for which a command is printed. */
+const shownTypes = 3;
+const greeting = `'{"name":"Ada"}' --key greet/Ada`;
 
-/** Returns example commands for the task types of the running worker. `types` is undefined if no worker was named. */
+/** Returns the command that submits a task of a type, to the queue from which the worker takes it. */
+function submitCommand({ type, queue }: HandledTask): string {
+  const input = type === 'greet' ? greeting : "'{}'";
+  return `  npx holdfast submit ${type} ${input}${queue === 'default' ? '' : ` --queue ${queue}`} --wait`;
+}
+
+function submitCommands(handled: readonly HandledTask[] | undefined): string[] {
+  if (handled === undefined) return [`  npx holdfast submit greet ${greeting}`];
+  const commands = handled.slice(0, shownTypes).map(submitCommand);
+  const needsInput = handled.slice(0, shownTypes).some(({ type }) => type !== 'greet');
+  return needsInput ? [...commands, "  (in place of {}: the task's input as JSON)"] : commands;
+}
+
+/** Returns example commands for the worker that runs. `handled` is undefined if no worker was named. */
 export function nextSteps(
-  types: readonly string[] | undefined,
+  handled: readonly HandledTask[] | undefined,
   { httpPort }: DevPorts,
   { ca, cert, key }: CertificateFiles,
 ): string {
-  const first = types?.[0];
+  const queue = handled?.[0]?.queue ?? 'default';
   return [
     '',
     'In another terminal, in this folder:',
-    first === undefined || first === 'greet'
-      ? `  npx holdfast submit ${example}${first === undefined ? '' : ' --wait'}`
-      : `  npx holdfast submit ${first} '<its input as JSON>' --wait`,
-    '  npx holdfast list',
+    ...submitCommands(handled),
+    '  npx holdfast watch',
     `  curl --cacert ${shortPath(ca)} --cert ${shortPath(cert)} --key ${shortPath(key)} \\`,
-    `    -H 'content-type: application/json' -d '{"queue":"default"}' \\`,
+    `    -H 'content-type: application/json' -d '{"queue":"${queue}"}' \\`,
     `    https://127.0.0.1:${httpPort}/holdfast.v1.TaskService/ListTasks`,
     '',
-    ...(types === undefined
+    ...(handled === undefined
       ? [
           'No worker runs here. To run one that restarts at each save: npx holdfast dev <worker.ts>',
           'Its default export must be defineWorker({ handlers: [...] }).',

@@ -13,22 +13,38 @@ import { findModule, shortPath } from '../module/find.ts';
 import { type Output, printFailure } from '../output.ts';
 import { type RunningTelemetry, startTelemetry } from '../start-telemetry.ts';
 import { endWithin, untilStopped } from '../stop.ts';
+import { defaultPorts } from '../text/numbers.ts';
+import { nextFreePort } from './free-port.ts';
 import { lostTasksText } from './lost-tasks.ts';
 import { nextSteps, readyText } from './next-steps.ts';
 import { type DevPorts, ensureCertificates, workerEnv, writeProfile } from './profile.ts';
 import { Supervisor } from './supervisor.ts';
+import { printingEnds } from './task-ends.ts';
 
 export interface DevOptions extends MetricsFlags {
-  readonly port: number;
-  readonly httpPort: number;
+  /** The ports that the user named. Default: the usual ones, or the next ones that are free. */
+  readonly port?: number | undefined;
+  readonly httpPort?: number | undefined;
   readonly dir: string;
   /** The time in which running tasks may finish when `holdfast dev` is stopped, in ms. */
   readonly drain: number;
 }
 
+/** Returns the ports to listen on. Says so if a usual one is taken. */
+async function portsFor(options: DevOptions): Promise<{ readonly grpc: number; readonly http: number }> {
+  const grpc = options.port ?? (await nextFreePort(defaultPorts.grpc));
+  const http = options.httpPort ?? (await nextFreePort(defaultPorts.http, [grpc]));
+  const moved = (usual: number, port: number, isNamed: boolean, name: string): void => {
+    if (!isNamed && port !== usual) print(`Port ${usual} is in use: ${name} is on ${port} instead.`);
+  };
+  moved(defaultPorts.grpc, grpc, options.port !== undefined, 'gRPC');
+  moved(defaultPorts.http, http, options.httpPort !== undefined, 'HTTP');
+  return { grpc, http };
+}
+
 async function startServer(
   dir: string,
-  options: DevOptions,
+  ports: { readonly grpc: number; readonly http: number },
   tls: CertificateFiles,
   telemetry: RunningTelemetry,
 ): Promise<RunningServer> {
@@ -36,12 +52,13 @@ async function startServer(
   const log = defaultLog();
   return serve({
     store: `file:${join(dir, 'queue.db')}`,
-    grpc: { host: '127.0.0.1', port: options.port, tls },
-    http: { host: '127.0.0.1', port: options.httpPort, tls },
+    grpc: { host: '127.0.0.1', port: ports.grpc, tls },
+    http: { host: '127.0.0.1', port: ports.http, tls },
     clock: systemClock(),
     log,
     metrics,
     tracing,
+    observe: (counters) => printingEnds(counters, print),
     onFatal: (error: HoldfastError) => {
       log.error({ err: error }, 'the store failed; the server ends');
       void telemetry.stop().finally(() => process.exit(exitCodes.failed));
@@ -100,9 +117,10 @@ function startWorker(
     print,
     printFailure,
     lostTasks: (worker) => lostTasksText(service, worker),
-    onWorking(types, queues, pid) {
+    onWorking(handled, queues, pid) {
+      const types = handled.map(({ type }) => type);
       print(`working on ${types.join(', ')} (queue ${queues.join(', ')}; process ${pid})`);
-      if (!hasPrintedSteps) output.note(nextSteps(types, ports, client));
+      if (!hasPrintedSteps) output.note(nextSteps(handled, ports, client));
       hasPrintedSteps = true;
     },
   });
@@ -117,7 +135,7 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
     const telemetry = await startTelemetry({
       ...{ clock: systemClock(), log: defaultLog(), serviceName: 'holdfast-server', metrics: options },
     });
-    return { telemetry, serving: await startServer(dir, options, server, telemetry) };
+    return { telemetry, serving: await startServer(dir, await portsFor(options), server, telemetry) };
   };
   const { serving, telemetry } = await started().catch((thrown: unknown) => {
     throw explainStartError(thrown, module);
@@ -125,7 +143,7 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   const { grpcPort, httpPort } = serving.listening;
   const ports = { grpcPort, httpPort };
   const profile = writeProfile(ports, client);
-  const stopped = untilStopped();
+  const stopped = untilStopped(undefined, { endsWithParent: true });
   const ready = `${readyText(ports)}${metricsText(telemetry.metrics, options)}`;
   const metricsPort = telemetry.metrics?.port;
   output.result({ ...ports, metricsPort, profile, pid: process.pid, worker: file }, () =>

@@ -3,7 +3,7 @@ import { nextDelayMs } from '../../core/backoff.ts';
 import { shortPath } from '../module/find.ts';
 import { FileWatch, fingerprintOf } from './file-watch.ts';
 import type { EndedWorker } from './lost-tasks.ts';
-import { type ProcessEnd, WorkerProcess, type WorkerReport } from './worker-process.ts';
+import { type HandledTask, type ProcessEnd, WorkerProcess, type WorkerReport } from './worker-process.ts';
 
 export interface SupervisorOptions {
   /** The absolute path of the worker's module. */
@@ -16,7 +16,11 @@ export interface SupervisorOptions {
   /** Returns a sentence that names the tasks which ran in a process that ended by itself. */
   readonly lostTasks: (worker: EndedWorker) => Promise<string>;
   /** Called each time a process of the worker has connected and takes tasks. */
-  readonly onWorking: (types: readonly string[], queues: readonly string[], pid: number | undefined) => void;
+  readonly onWorking: (
+    handled: readonly HandledTask[],
+    queues: readonly string[],
+    pid: number | undefined,
+  ) => void;
 }
 
 /**
@@ -96,9 +100,9 @@ export class Supervisor {
   #receive(report: WorkerReport): void {
     if (report.kind === 'loads') this.#watch.add(report.file, report.fingerprint);
     if (report.kind !== 'working') return;
-    const { name, types, queues } = report;
+    const { name, handled, queues } = report;
     this.#worker = { name, queues, startedAtMs: this.#startedAtMs };
-    this.#options.onWorking(types, queues, this.#process?.pid);
+    this.#options.onWorking(handled, queues, this.#process?.pid);
   }
 
   async #reload(worker: WorkerProcess, livedMs: number): Promise<void> {

@@ -67,9 +67,9 @@ try {
     ...{ clock: systemClock(), log: defaultLog(), serviceName: 'holdfast-worker' },
   });
   running = await connect().work(withAloneRunner(worker, aloneProcesses(file)));
-  const types = worker.handlers.map(({ task }) => task.name);
+  const handled = worker.handlers.map(({ task }) => ({ type: task.name, queue: task.contract.queue }));
   const name = worker.name ?? `${hostname()}/${process.pid}`;
-  report({ kind: 'working', types, queues: worker.queues, name });
+  report({ kind: 'working', handled, queues: worker.queues, name });
   await running.done;
 } catch (thrown) {
   fail(thrown);

@@ -3,13 +3,20 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { extname, join } from 'node:path';
 import { timing } from '../../core/limits.ts';
 
+/** A task type of the worker, and the queue to which a submission of it goes. */
+export interface HandledTask {
+  readonly type: string;
+  readonly queue: string;
+}
+
 /** A message of the worker's process to `holdfast dev`. */
 export type WorkerReport =
   /** The worker process is about to read this file. The fingerprint changes when the file is changed. */
   | { readonly kind: 'loads'; readonly file: string; readonly fingerprint: string }
   | {
       readonly kind: 'working';
-      readonly types: readonly string[];
+      /** The task types that the worker handles, each with the queue of its contract. */
+      readonly handled: readonly HandledTask[];
       readonly queues: readonly string[];
       /** The name of the worker in the events of its tasks. */
       readonly name: string;

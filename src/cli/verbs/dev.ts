@@ -9,8 +9,16 @@ export function addDev(program: Command, globals: Globals): void {
     .command('dev')
     .argument('[worker]', 'a module whose default export is a worker (defineWorker); restarted at each save')
     .description('run everything on this machine: certificates, store, server and worker')
-    .option('--port <n>', 'the gRPC port; 0: any free one', port, defaultPorts.grpc as number)
-    .option('--http-port <n>', 'the HTTP port; 0: any free one', port, defaultPorts.http as number)
+    .option(
+      '--port <n>',
+      `the gRPC port; 0: any free one; default: ${defaultPorts.grpc}, or the next free one`,
+      port,
+    )
+    .option(
+      '--http-port <n>',
+      `the HTTP port; 0: any free one; default: ${defaultPorts.http}, or the next free one`,
+      port,
+    )
     .addOption(drainOption())
     .addOption(metricsPortOption())
     .addOption(metricsHostOption())
