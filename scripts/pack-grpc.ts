@@ -25,7 +25,7 @@ const leaveOut: Plugin = {
     source === '@grpc/proto-loader' || (importer?.includes('/@grpc/grpc-js/') === true && leftOut.has(source))
       ? empty
       : null,
-  load: (id) => (id === empty ? 'module.exports = {};' : null),
+  load: (id) => (id === empty ? 'export {};' : null),
 };
 
 /** Writes the copy, and beside it the licences of the packages that it holds. */

@@ -1,9 +1,11 @@
 // Checks the package that users install: packs it once and runs publint (files and exports) and attw (type
-// resolution) on that archive. attw runs with the ESM-only profile, because Holdfast has no CommonJS build.
+// resolution) on that archive, then bundles applications that use it (bundles/). attw runs with the ESM-only profile, because
+// Holdfast has no CommonJS build.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkBundles } from './bundles/check.ts';
 import { must } from './run.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'holdfast-pack-'));
@@ -19,3 +21,4 @@ console.log(`${archive.filename}: ${archive.entryCount} files, ${Math.ceil(archi
 const path = join(dir, archive.filename);
 must('publint', 'run', path, '--strict');
 must('attw', path, '--profile', 'esm-only');
+if (!(await checkBundles(path))) process.exit(1);

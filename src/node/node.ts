@@ -4,6 +4,7 @@
  */
 import type { HoldfastError } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { NodeMetrics } from '../ports/metrics.ts';
 import type { Tracing } from '../ports/tracing.ts';
 import { type ListeningServer, type ListenOptions, listen } from '../rpc/server/listen.ts';
 import type { DutyOptions } from '../runtime/nodes/duties.ts';

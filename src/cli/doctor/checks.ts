@@ -41,7 +41,7 @@ function bad(name: string, thrown: unknown): Finding {
 export function checkVersions(): Finding {
   const { node } = process.versions;
   const error = nodeVersionError(node);
-  const message = `Holdfast ${packageVersion()} on Node ${node}.`;
+  const message = `Holdfast ${packageVersion} on Node ${node}.`;
   return error === undefined ? good('versions', message) : { name: 'versions', ok: false, ...error };
 }
 

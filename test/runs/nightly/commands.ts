@@ -52,6 +52,7 @@ export const nightlyCommands: readonly NightlyCommand[] = [
   command('capacity', 0.1, 'the plan of a load names its first limit', { args: ['--rate', '500'] }),
   command('chaos', 15, 'nothing acknowledged is lost under 13 kinds of faults'),
   command('test:telemetry', 1, 'no span is lost between processes'),
+  command('test:languages', 1.5, 'a worker and a submitter in Python keep the rules of the API'),
   command('test:backends', 0.5, 'a task is found again in real back ends of telemetry'),
   command('overload', 2, 'nothing is lost while the table is cut to a third of its capacity', alone),
   command('hog', 12, 'no client keeps the calls of another one from an answer', alone),
