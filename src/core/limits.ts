@@ -227,6 +227,8 @@ export interface Limits {
   readonly pollerBytes: number;
   /** The bytes of such workers of one client identity. The one that polled longest ago is forgotten first. */
   readonly pollerBytesPerIdentity: number;
+  /** The maximum number of event streams that one handler of `holdfast/web` has open at a time. */
+  readonly webEventStreams: number;
 }
 
 export const limits: Limits = Object.freeze({
@@ -327,6 +329,7 @@ export const limits: Limits = Object.freeze({
   heldCallBytes: 16_777_216,
   pollerBytes: 8_388_608,
   pollerBytesPerIdentity: 2_097_152,
+  webEventStreams: 1_000,
 });
 
 /** The values that apply to a submission or a request that does not set them. */
