@@ -34,7 +34,7 @@ describe.each(kinds)('event streams of holdfast/web on %s', (kind) => {
     expect(answer.headers.get('content-type')).toBe('text/event-stream');
     const types: string[] = [];
     for await (const { data } of eventsOf(answer)) {
-      types.push(data.type);
+      types.push(data.kind);
       if (data.state === 'running') web.release();
     }
     expect(types).toEqual(['submitted', 'claimed', 'succeeded']);

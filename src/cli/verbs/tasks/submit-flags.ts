@@ -38,8 +38,10 @@ function parseFactor(text: string): number {
 }
 
 /** Adds the flags of a submission to a verb. */
-export function withSubmitFlags<A extends unknown[], O extends OptionValues>(verb: Command<A, O>) {
-  return verb
+export function withSubmitFlags<A extends unknown[], O extends OptionValues>(
+  verb: Command<A, O>,
+): Command<A, O & SubmitFlags> {
+  const flagged = verb
     .option('--key <key>', 'idempotency key; without it, each repeat is a new task')
     .option('--window <length>', 'how long the key stays taken, 1m to 30d; default: 24h', parseDuration)
     .addOption(
@@ -84,6 +86,8 @@ export function withSubmitFlags<A extends unknown[], O extends OptionValues>(ver
     )
     .option('--tag <tag>', 'a tag; repeatable', collect)
     .option('--traceparent <value>', 'the W3C traceparent of the caller');
+  // The type that commander infers for so many options is too long to be written into the declarations of the package.
+  return flagged as unknown as Command<A, O & SubmitFlags>;
 }
 
 /** Refuses flags that contradict each other, such as a deadline before the start: that task would die before its first attempt. */
