@@ -27,6 +27,11 @@ export interface VirtualClockOptions {
    * the timers of Node.
    */
   readonly inNextTurn?: ((run: () => void) => void) | undefined;
+  /**
+   * The number of event-loop turns without a callback after which all pending work counts as finished. Promises that do
+   * real I/O may need several turns. Default: 4.
+   */
+  readonly turnsToRest?: number | undefined;
 }
 
 /** A clock whose time moves only by `advance` and `step`. */
@@ -57,11 +62,7 @@ export interface VirtualClock extends Clock {
 }
 
 const defaultStartMs = Date.UTC(2026, 0, 1);
-/**
- * The number of event-loop turns without a callback after which all pending work counts as finished. Promises that do
- * real I/O may need several turns.
- */
-const turnsToRest = 4;
+const turnsToRestDefault = 4;
 
 class Virtual implements VirtualClock {
   readonly sleep: Clock['sleep'];
@@ -70,6 +71,7 @@ class Virtual implements VirtualClock {
   readonly random: () => number;
   readonly #driven: boolean;
   readonly #inNextTurn: (run: () => void) => void;
+  readonly #turnsToRest: number;
   readonly #pick: (n: number) => number;
   readonly #timers = new Timers();
   readonly #turns: (() => void)[] = [];
@@ -81,6 +83,7 @@ class Virtual implements VirtualClock {
     this.#startMs = options.startMs ?? defaultStartMs;
     this.#nowMs = this.#startMs;
     this.#driven = options.turns === 'driven';
+    this.#turnsToRest = options.turnsToRest ?? turnsToRestDefault;
     this.#inNextTurn = options.inNextTurn ?? ((run) => void setImmediate(run));
     this.random = seededRandom(options.seed ?? 1);
     // The order of callbacks has a random stream of its own, so that a call of random() does not change the order.
@@ -143,7 +146,7 @@ class Virtual implements VirtualClock {
   }
 
   async settle(): Promise<void> {
-    for (let quiet = 0; quiet < turnsToRest; quiet++) {
+    for (let quiet = 0; quiet < this.#turnsToRest; quiet++) {
       await this.#turn();
       while (this.#turns.length > 0) {
         this.step();

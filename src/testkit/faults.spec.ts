@@ -89,3 +89,23 @@ it('a submission of a handler is refused too, and the attempt is retried', async
   expect(await task.status()).toMatchObject({ state: 'succeeded', attempt: 2 });
   expect(await kit.submitted(charge)).toHaveLength(1);
 });
+
+it('a task whose handler crashes each of its workers is dead after its losses, and dead workers log nothing', async () => {
+  const lines: unknown[] = [];
+  const note = (...line: unknown[]) => void lines.push(line);
+  await using kit = await testKit({
+    log: { debug: note, info: note, warn: note, error: note },
+    worker: defineWorker({
+      handlers: [
+        handle(charge, async () => {
+          await kit.faults.crashWorker();
+          await new Promise(() => {});
+        }),
+      ],
+    }),
+  });
+  const task = await kit.submit(charge, { cents: 100 });
+  expect(await kit.drain()).toMatchObject({ dead: 1 });
+  expect(await task.status()).toMatchObject({ deadReason: 'workerLost', losses: 3 });
+  expect(lines).toEqual([]);
+});

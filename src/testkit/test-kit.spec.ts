@@ -139,3 +139,39 @@ it('a handler that waits for something real is waited for', async () => {
   expect(await kit.drain()).toMatchObject({ succeeded: 1 });
   expect(await task.status()).toMatchObject({ attempt: 1 });
 });
+
+it('a wait for a result ends by its timeout in virtual time', async () => {
+  await using kit = await working(handle(send, () => 'ok'));
+  const task = await kit.submit(send, { to: 'ada' }, { delay: '2h' });
+  const refused = expect(task.result({ timeout: '1h' })).rejects.toMatchObject({ reason: 'TIMED_OUT' });
+  await kit.clock.advance('59m');
+  expect(await task.status()).toMatchObject({ state: 'scheduled' });
+  await kit.clock.advance('2m');
+  await refused;
+});
+
+it('tasks of one ordering key run one after the other, across their retries', async () => {
+  const ordered = defineTask('ordered', {
+    input: typed<number>(),
+    orderingKey: () => 'account-7',
+    retry: { backoff: () => '1h' },
+  });
+  const seen: number[] = [];
+  await using kit = await working(
+    handle(ordered, (number, { attempt }) => {
+      seen.push(number);
+      if (attempt === 1) throw new Error('not yet');
+    }),
+  );
+  for (const number of [1, 2, 3]) await kit.submit(ordered, number);
+  expect(await kit.drain()).toMatchObject({ succeeded: 3 });
+  expect(seen).toEqual([1, 1, 2, 2, 3, 3]);
+});
+
+it('a kit closes although a handler never ends, and its client then refuses calls', async () => {
+  const kit = await working(handle(send, () => new Promise<string>(() => {})));
+  await kit.submit(send, { to: 'ada' });
+  await kit.close();
+  await kit.close();
+  await expect(kit.submit(send, { to: 'ada' })).rejects.toMatchObject({ reason: 'ABANDONED' });
+});

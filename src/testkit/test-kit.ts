@@ -85,7 +85,7 @@ const realWaitDefaultMs = 200;
 export async function testKit(options: TestKitOptions = {}): Promise<TestKit> {
   const { log, worker } = options;
   const realWaitMs = optionalMs(options.realWait, 'realWait') ?? realWaitDefaultMs;
-  const clock = virtualClock({ inNextTurn });
+  const clock = virtualClock({ inNextTurn, turnsToRest: 1 });
   const ofClient = watchedClock(clock);
   const ofHandlers = watchedClock(clock);
   const node = await startTestNode(clock);
@@ -98,6 +98,7 @@ export async function testKit(options: TestKitOptions = {}): Promise<TestKit> {
   const seat = new WorkerSeat({
     ...{ spec: worker, log, realWaitMs, requests, client },
     newClock: () => clock.process(),
+    settle: () => clock.settle(),
     connect: (own) => lostLeases.over(submissions.over(node.connect(own))),
   });
   const time = new VirtualTime(clock, {

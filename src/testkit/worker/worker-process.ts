@@ -23,7 +23,8 @@ export class WorkerProcess {
   #isDead = false;
 
   private constructor(options: WorkerProcessOptions) {
-    const { clock, connect, log } = options;
+    const { clock, connect } = options;
+    const log = options.log === undefined ? undefined : this.#whileAlive(options.log);
     this.attempts = new Attempts(options);
     this.#clock = clock;
     this.#transport = connect(clock);
@@ -48,6 +49,16 @@ export class WorkerProcess {
 
   close(): Promise<void> {
     return this.#isDead ? Promise.resolve() : this.#client.close();
+  }
+
+  /** Returns a logger that writes nothing once the process is dead. */
+  #whileAlive(log: Logger): Logger {
+    const at =
+      (level: keyof Logger): Logger[keyof Logger] =>
+      (...line: readonly unknown[]) => {
+        if (!this.#isDead) (log[level] as (...line: readonly unknown[]) => void)(...line);
+      };
+    return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
   }
 
   /** Returns a transport that reaches nobody once the process is dead: its handlers may still run. */

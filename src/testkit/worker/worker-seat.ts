@@ -15,6 +15,8 @@ export interface WorkerSeatOptions {
   readonly requests: FaultRequests;
   readonly client: Client;
   readonly newClock: () => ProcessClock;
+  /** Resolves when everything that was sent has arrived. */
+  readonly settle: () => Promise<void>;
   readonly connect: (clock: Clock) => Transport;
 }
 
@@ -77,6 +79,8 @@ export class WorkerSeat {
   }
 
   async #crash(worker: WorkerProcess): Promise<void> {
+    // A worker that crashes at once would not even have said that its attempt began, which the server then need not count.
+    await this.#options.settle();
     if (this.#worker !== worker) return;
     for (const id of worker.attempts.ids) this.#orphans.add(id);
     this.#worker = undefined;
