@@ -92,7 +92,9 @@ export async function openLink(serverPort: number): Promise<CuttingLink> {
   return {
     port: (link.address() as { port: number }).port,
     lost: () => lost,
-    loseNext: () => void (loses = true),
+    loseNext() {
+      loses = true;
+    },
     close() {
       for (const socket of sockets) socket.destroy();
       link.close();
