@@ -1,11 +1,9 @@
-import { noOptions } from '../../core/codec/options.ts';
 import { peekSpec } from '../../core/codec/spec.ts';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { SubmitItem, SubmitResult } from '../../core/messages.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import { sameSpec } from '../../core/submission/sameness.ts';
-import { expiry, resolveOptions, type Submission, submittedEvent } from '../../core/submission/submission.ts';
-import { fold } from '../../core/task/evolve.ts';
+import type { Submission } from '../../core/submission/submission.ts';
 import { isReady, shownState } from '../../core/task/head.ts';
 import type { NodeMetrics } from '../../ports/metrics.ts';
 import type { Acceptance, AcceptOutcome, LaneKey, Snapshot, TaskId } from '../../ports/task-store.ts';
@@ -14,34 +12,9 @@ import { dispatch, dispatchLowest, laneOf } from '../hand-over.ts';
 import { noteRedriven, redriveSnapshot } from '../redrive/redrive.ts';
 import { itemError } from '../rejections.ts';
 import type { StepSpans } from '../step-spans.ts';
+import { acceptancesOf } from './acceptances.ts';
 import { claimOnAccept } from './claim-on-accept.ts';
 import { beginSubmitSpans, endSubmitSpans, failSubmitSpans } from './submit-spans.ts';
-
-/**
- * The options of a submission that sets no option. All such submissions share this object, so that it is encoded only once.
- */
-const defaultOptions = Object.freeze(resolveOptions(noOptions, 0));
-
-function submissionOf(target: QueueRef, item: SubmitItem, nowMs: number): Submission {
-  const { type, typeVersion, orderingKey } = peekSpec(item.spec);
-  const options = item.options === noOptions ? defaultOptions : resolveOptions(item.options, nowMs);
-  return {
-    scope: { tenant: target.tenant, queue: target.queue, key: item.key },
-    spec: item.spec,
-    type,
-    typeVersion,
-    orderingKey,
-    options,
-    traceparent: item.traceparent,
-    acceptedAtMs: nowMs,
-    expiresAtMs: expiry(options, nowMs),
-    submitted: submittedEvent(options, nowMs, orderingKey),
-  };
-}
-
-function acceptance(submission: Submission): Acceptance {
-  return { submission, head: fold([submission.submitted]) };
-}
 
 function resultOf(snapshot: Snapshot, deduplicated: boolean): SubmitResult {
   const { head, id } = snapshot;
@@ -235,11 +208,11 @@ function countRefused(
 function countResults(
   metrics: NodeMetrics,
   target: QueueRef,
-  submissions: readonly Submission[],
+  batch: readonly Acceptance[],
   results: readonly SubmitResult[],
 ): void {
   for (let i = 0; i < results.length; i++) {
-    const { type } = submissions[i] as Submission;
+    const { type } = (batch[i] as Acceptance).submission;
     const result = results[i] as SubmitResult;
     if (result.error === undefined)
       metrics.submitted(target, type, result.deduplicated ? 'deduplicated' : 'accepted');
@@ -274,20 +247,15 @@ async function submitAdmitted(
       },
     );
   }
-  const submissions = items.map((item) => submissionOf(target, item, nowMs));
-  const accepted = await accept(
-    context,
-    target,
-    submissions.map((submission) => acceptance(submission)),
-    spans,
-  );
+  const batch = acceptancesOf(target, items, nowMs);
+  const accepted = await accept(context, target, batch, spans);
   const results = new Array<SubmitResult>(items.length);
   const waits: Promise<void>[] = [];
   const dispatchOne = dispatchOncePerLane(context);
   const redriveOne = redriveInLaneOrder(context);
   for (let i = 0; i < accepted.length; i++) {
     const one = accepted[i];
-    const submission = submissions[i];
+    const submission = batch[i]?.submission;
     if (one === undefined || submission === undefined)
       throw new RangeError('the store returned fewer results than items');
     if (one.kind === 'fresh' && context.store.can.transactionalDispatch)
@@ -303,7 +271,7 @@ async function submitAdmitted(
       );
   }
   if (waits.length > 0) await Promise.all(waits);
-  if (context.metrics !== undefined) countResults(context.metrics, target, submissions, results);
+  if (context.metrics !== undefined) countResults(context.metrics, target, batch, results);
   return results;
 
   async function acknowledge(one: (typeof accepted)[number], submission: Submission): Promise<SubmitResult> {

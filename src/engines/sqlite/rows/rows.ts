@@ -160,17 +160,32 @@ const headerBytes = 10;
 /** The bit in the length of the options by which a body says that its CRC-32 covers the task's identity too. */
 const coversIdentity = 0x8000;
 
+let lastSubmitted: { readonly event: SubmittedEvent; readonly bytes: Uint8Array } | undefined;
+
+/** Returns the encoded first event of a task. Tasks that are submitted together share one. */
+function encodeSubmitted(event: SubmittedEvent): Uint8Array {
+  if (lastSubmitted?.event !== event) lastSubmitted = { event, bytes: encodeEvents([event]) };
+  return lastSubmitted.bytes;
+}
+
+/** The buffer in which each body is encoded. It grows to the largest body. */
+let bodyBuffer = Buffer.allocUnsafe(4_096);
+
 /**
  * Encodes the parts of a submission that have no column: a CRC-32, three lengths, the options, the first event, the
  * traceparent and the spec. These parts share one blob because each blob that is read costs as much as ten other
  * columns. The CRC-32 finds changed bytes here and in the columns of the task's identity.
+ *
+ * The result is valid until the next call, so that no memory is allocated for each task: SQLite copies what is bound.
  */
 export function encodeBody(seq: number, submission: Submission): Uint8Array {
   const options = encodeOptions(submission.options);
-  const submitted = encodeEvents([submission.submitted]);
+  const submitted = encodeSubmitted(submission.submitted);
   const { spec, traceparent } = submission;
   const traceBytes = Buffer.byteLength(traceparent);
-  const body = Buffer.allocUnsafe(headerBytes + options.length + submitted.length + traceBytes + spec.length);
+  const length = headerBytes + options.length + submitted.length + traceBytes + spec.length;
+  if (bodyBuffer.length < length) bodyBuffer = Buffer.allocUnsafe(length);
+  const body = bodyBuffer;
   body.writeUInt16LE(options.length | coversIdentity, 4);
   body.writeUInt16LE(submitted.length, 6);
   body.writeUInt16LE(traceBytes, 8);
@@ -179,10 +194,10 @@ export function encodeBody(seq: number, submission: Submission): Uint8Array {
   at += options.length;
   body.set(submitted, at);
   at += submitted.length;
-  at += body.write(traceparent, at);
+  if (traceBytes > 0) at += body.write(traceparent, at);
   body.set(spec, at);
-  body.writeUInt32LE(crc32(body.subarray(4), identityChecksum(seq, submission)), 0);
-  return body;
+  body.writeUInt32LE(crc32(body.subarray(4, length), identityChecksum(seq, submission)), 0);
+  return body.subarray(0, length);
 }
 
 /** Returns the part of the checksum of a task's current state to which SQL adds the revision and the place in the lane. */

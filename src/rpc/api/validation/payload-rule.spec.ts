@@ -10,6 +10,12 @@ describe('a payload', () => {
     expect(violationLines(error)[0]).toMatch(/^items\[3\]\.spec\.payload\.bytes: is not valid JSON: /);
   });
 
+  it('of JSON of more levels than the scan follows is accepted, and refused if a bracket is missing', () => {
+    const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+    expect(checkSpec({ payload: payload(deep) })).toBeUndefined();
+    expect(checkSpec({ payload: payload(deep.slice(1)) })).toMatchObject({ reason: 'BAD_JSON' });
+  });
+
   it('of the content type JSON must be UTF-8', () => {
     const error = checkSpec({ payload: { ...payload(''), bytes: Uint8Array.of(0x22, 0xff, 0x22) } });
     expect(error).toMatchObject({ reason: 'BAD_JSON' });

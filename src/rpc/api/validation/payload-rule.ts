@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { isShallowJson } from '../../../core/codec/json-scan.ts';
 import { isJson, type Payload } from '../../../core/codec/payload.ts';
 import { limits } from '../../../core/limits.ts';
 import { text } from '../../../core/rules.ts';
@@ -7,13 +8,17 @@ import { type Check, type FieldProblem, field, path } from './validate.ts';
 const contentType = field(text(limits.contentTypeChars));
 const keyId = field(text(limits.keyChars));
 
-/** Checks that a payload with a JSON content type is JSON: otherwise a worker would fail on the payload much later. */
+/**
+ * Checks that a payload with a JSON content type is JSON: otherwise a worker would fail on the payload much later. A parse
+ * decides about what the scan does not accept, and says what is wrong with it.
+ */
 function json(payload: Payload): FieldProblem | undefined {
   const { bytes } = payload;
   // An empty payload without a content type means that the caller gave no payload.
   if (bytes.length === 0 && payload.contentType === '') return undefined;
   if (!isJson(payload)) return undefined;
   if (!isUtf8(bytes)) return { description: 'is not valid UTF-8', reason: 'BAD_JSON' };
+  if (isShallowJson(bytes)) return undefined;
   try {
     JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
     return undefined;
