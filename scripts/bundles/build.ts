@@ -17,24 +17,45 @@ export interface Build {
   build(): Promise<void>;
 }
 
-/** Returns a build for each command and each program. */
+/** Returns a build for each command and each program. Rollup builds all programs in one run, since it reads grpc-js for seconds. */
 export function buildsOf(folder: string, commands: readonly string[], programs: readonly string[]): Build[] {
-  return commands.flatMap((command) => programs.map((program) => commandBuild(folder, command, program)));
+  return commands.flatMap((command) => {
+    const all = programs.map((program) => `${program}.mjs`).join(' ');
+    const together = command.startsWith('rollup ')
+      ? once(() => runCommand(folder, command.replace('submit.mjs', all)))
+      : undefined;
+    return programs.map((program) => commandBuild(folder, command, program, together));
+  });
 }
 
-function commandBuild(folder: string, command: string, program: string): Build {
-  const words = command.replaceAll('submit', program).split(' ');
-  const [tool = '', ...args] = words;
+function commandBuild(
+  folder: string,
+  command: string,
+  program: string,
+  together?: () => Promise<void>,
+): Build {
   const way = /out\/([\w-]+)/.exec(command)?.[1] ?? '';
   const extension = command.includes('cjs') ? 'cjs' : 'mjs';
+  const build = (): Promise<void> => runCommand(folder, command.replaceAll('submit', program));
   return {
     program,
     way,
     output: join(folder, 'out', way, `${program}.${extension}`),
-    async build() {
-      const path = tool === 'bun' ? bunProgram() : resolve('node_modules/.bin', tool);
-      await run(path, args, { cwd: folder });
-    },
+    build: together ?? build,
+  };
+}
+
+async function runCommand(folder: string, command: string): Promise<void> {
+  const [tool = '', ...args] = command.split(' ');
+  const path = tool === 'bun' ? bunProgram() : resolve('node_modules/.bin', tool);
+  await run(path, args, { cwd: folder });
+}
+
+function once(build: () => Promise<void>): () => Promise<void> {
+  let building: Promise<void> | undefined;
+  return () => {
+    building ??= build();
+    return building;
   };
 }
 
@@ -42,19 +63,15 @@ function commandBuild(folder: string, command: string, program: string): Build {
 export function webpackBuilds(folder: string, programs: readonly string[]): Build[] {
   const entry = Object.fromEntries(programs.map((program) => [program, `./${program}.mjs`]));
   const path = join(folder, 'out/webpack');
-  let building: Promise<void> | undefined;
-  async function buildAll(): Promise<void> {
+  const build = once(async () => {
     const config = (await import(pathToFileURL(join(folder, 'webpack.config.mjs')).href)).default;
     await runWebpack({ ...config, context: folder, entry, output: { ...config.output, path } });
-  }
+  });
   return programs.map((program) => ({
     program,
     way: 'webpack',
     output: join(path, `${program}.cjs`),
-    build() {
-      building ??= buildAll();
-      return building;
-    },
+    build,
   }));
 }
 
