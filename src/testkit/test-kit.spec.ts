@@ -175,3 +175,11 @@ it('a kit closes although a handler never ends, and its client then refuses call
   await kit.close();
   await expect(kit.submit(send, { to: 'ada' })).rejects.toMatchObject({ reason: 'ABANDONED' });
 });
+
+it('a kit refuses a worker that defineWorker has not made', async () => {
+  const handlers = [handle(send, () => 'ok')];
+  await expect(testKit({ worker: { handlers } as never })).rejects.toMatchObject({
+    reason: 'BAD_CONFIGURATION',
+    help: expect.stringContaining('defineWorker'),
+  });
+});

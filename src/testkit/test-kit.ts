@@ -6,6 +6,7 @@ import { type Duration, optionalMs } from '../client/duration.ts';
 import type { Logger } from '../client/log.ts';
 import type { Submit } from '../client/submit/submit-call.ts';
 import type { TaskStatus } from '../client/tasks/status.ts';
+import { HoldfastError } from '../core/errors.ts';
 import { inNextTurn } from '../testing/event-loop.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { type DrainCounts, drain } from './drain.ts';
@@ -74,6 +75,8 @@ const realWaitDefaultMs = 200;
  * Starts a store in memory, a client and a worker on a virtual clock. Neither `Date` nor the timers of Node are used or
  * changed, so fake timers of a test runner may be on.
  *
+ * @throws HoldfastError INVALID_ARGUMENT if `worker` was not made by `defineWorker`, or `realWait` is no duration.
+ *
  * @example
  * ```ts
  * await using kit = await testKit({ worker });
@@ -84,6 +87,7 @@ const realWaitDefaultMs = 200;
  */
 export async function testKit(options: TestKitOptions = {}): Promise<TestKit> {
   const { log, worker } = options;
+  ensureWorker(worker);
   const realWaitMs = optionalMs(options.realWait, 'realWait') ?? realWaitDefaultMs;
   const clock = virtualClock({ inNextTurn, turnsToRest: 1 });
   const ofClient = watchedClock(clock);
@@ -148,4 +152,12 @@ async function submittedOf(
   const wanted = accepted.filter((one) => type === undefined || one.type === type);
   const read = await Promise.all(wanted.map(({ id }) => statusIfKept(client, id)));
   return read.filter((status) => status !== undefined);
+}
+
+/** A caller in JavaScript may pass a list of handlers, or a module in place of its worker. */
+function ensureWorker(worker: Partial<WorkerSpec> | undefined): void {
+  if (worker === undefined || (Array.isArray(worker.handlers) && Array.isArray(worker.use))) return;
+  throw new HoldfastError('INVALID_ARGUMENT', 'BAD_CONFIGURATION', 'The worker of testKit is no worker.', {
+    help: 'Give what defineWorker returned: testKit({ worker: defineWorker({ handlers: [sendEmailHandler] }) }).',
+  });
 }

@@ -54,6 +54,7 @@ const bodyRule = whole(1, limits.payloadBytes, 'bytes');
  */
 export function fetchHandler(client: ClientOrClients, options: FetchHandlerOptions): WebHandler {
   const { authorize, basePath = '/tasks', maxBodyBytes = limits.payloadBytes, onError = () => {} } = options;
+  ensureParts(options);
   requireValid('maxBodyBytes', bodyRule, maxBodyBytes);
   ensurePath(basePath);
   const tasks = new Map(options.tasks.map((task) => [task.name, task]));
@@ -102,5 +103,15 @@ function ensurePath(basePath: string): void {
   if (basePath === '' || /^(\/[^/?#]+)+$/.test(basePath)) return;
   throw new HoldfastError('INVALID_ARGUMENT', 'BAD_CONFIGURATION', `'${basePath}' is no base path.`, {
     help: "Give fetchHandler a path that begins and does not end with a slash, such as '/api/tasks'.",
+  });
+}
+
+/** A caller in JavaScript may leave out anything; without `authorize` nobody would decide who may do what. */
+function ensureParts({ authorize, tasks }: Partial<FetchHandlerOptions>): void {
+  if (typeof authorize === 'function' && Array.isArray(tasks) && tasks.every((task) => task?.contract))
+    return;
+  const what = typeof authorize === 'function' ? 'a list of task types as `tasks`' : 'a function `authorize`';
+  throw new HoldfastError('INVALID_ARGUMENT', 'BAD_CONFIGURATION', `fetchHandler has not got ${what}.`, {
+    help: 'Write fetchHandler(client, { tasks: [sendEmail], authorize: (request) => … }).',
   });
 }

@@ -181,6 +181,8 @@ it('options that are out of range are refused when the handler is made', async (
   await using client = connect('memory:');
   const made = (more: object) => () =>
     fetchHandler(client, { tasks: [greet], authorize: () => true, ...more });
+  expect(made({ authorize: undefined })).toThrow('authorize');
+  expect(made({ tasks: ['greet'] })).toThrow('tasks');
   expect(made({ maxBodyBytes: 300_000 })).toThrow('maxBodyBytes');
   expect(made({ basePath: 'tasks/' })).toThrow('base path');
   expect(made({ keepAlive: 'soon' })).toThrow('keepAlive');
