@@ -98,7 +98,7 @@ it('docs/aws.md without an account: the commands for stand-ins, table, server, w
 
   const [task, ...rest] = more;
   const printed = await shell(options, task?.replace(':7433', `:${server.grpcPort}`));
-  expect(printed).toMatch(/^\{"greeting":"Hello, Ada!"\}\nID.*\n\S+ +succeeded +greet /);
+  expect(printed).toMatch(/^\{"greeting":"Hello, Ada!"\}\nQUEUE +ID.*\n\S+ +\S+ +succeeded +greet /);
   expect([others, rest]).toEqual([[], []]);
   await end(working, server, running);
 });
