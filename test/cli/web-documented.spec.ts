@@ -38,7 +38,7 @@ it.each(['node-server.ts', 'hono-server.ts'])(
       /^HTTP\/1.1 202 [\s\S]*location: \/tasks\/1\.\w+\r\n[\s\S]*"deduplicated":false/i,
     );
     expect(rest.join('')).toMatch(/"status":409[\s\S]*"reason":"KEY_REUSED","taskId":"1\.\w+"/);
-    expect(stdout).toMatch(/id: 1\ndata: \{"version":1,"type":"submitted"[\s\S]*"type":"succeeded"/);
+    expect(stdout).toMatch(/id: 1\ndata: \{"version":1,"kind":"submitted"[\s\S]*"kind":"succeeded"/);
     expect(stdout).toMatch(/"state":"succeeded"[^\n]*"result":\{"greeting":"Hello, Ada!"\}\}\n*$/);
   },
 );

@@ -56,7 +56,7 @@ describe('an attempt', () => {
     expect(await stuck.status()).toMatchObject({ state: 'dead', attempt: 1, deadReason: 'attempts' });
     const events = [];
     for await (const event of stuck.events()) events.push(event);
-    expect(events.at(-1)).toMatchObject({ type: 'died', errorType: 'TimeoutError' });
+    expect(events.at(-1)).toMatchObject({ kind: 'died', errorType: 'TimeoutError' });
     expect(reason).toBeInstanceOf(AttemptAborted);
     expect(reason).toMatchObject({ kind: 'timeout' });
     expect(await it.until(next.result())).toBe('done');

@@ -114,7 +114,7 @@ it.concurrent(
     await eventually(() => expect(abortedOf(site, 'mute')).toEqual(lost), 30_000);
     for (const id of reserved) {
       const [, , expired] = await historyOf(site, id);
-      expect(expired).toMatchObject({ type: 'leaseExpired', loss: { begun: 'no', countsAsLoss: false } });
+      expect(expired).toMatchObject({ kind: 'leaseExpired', loss: { begun: 'no', countsAsLoss: false } });
     }
     for (const id of running) {
       const { state, attempt, losses } = await site.client.task(id).status();

@@ -1,10 +1,12 @@
 // Runs the clients of examples/ in other languages against a real server, as docs/other-languages.md describes them.
 import { resolve } from 'node:path';
 import { connect } from '../../../src/index.ts';
+import { programOptions } from '../../fixtures/program-options.ts';
 import { type PythonClient, pythonClient } from '../python/client.ts';
 import { cases, holdfast, type Parts } from './cases.ts';
 import { LineProcess, openLink } from './processes.ts';
 
+programOptions('test:languages', {});
 const main = resolve('src/cli/main.ts');
 const folder = resolve('examples/python');
 
