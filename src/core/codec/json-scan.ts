@@ -22,7 +22,7 @@ const letterN = 0x6e;
 const letterT = 0x74;
 const letterU = 0x75;
 
-/** What the functions of the scan return at a byte that cannot stand there. */
+/** The result of the functions of the scan at a byte that cannot stand there. */
 const invalid = -1;
 
 /** Whether a byte may follow a backslash in a string. Four hexadecimal digits follow a `u`. */
