@@ -223,6 +223,15 @@ export interface Limits {
    * fit is read from the store again when it is settled.
    */
   readonly heldCallBytes: number;
+  /** The distinct valid names of queues, task types and tenants that a process remembers, so that each is checked once. */
+  readonly rememberedNames: number;
+  /**
+   * The distinct sets of options that a process remembers, so that each is decoded, checked and encoded once. Options with a
+   * time or a parent are not remembered.
+   */
+  readonly rememberedOptions: number;
+  /** The maximum size of an encoded set of options that is remembered. */
+  readonly rememberedOptionBytes: number;
   /** The memory of one node, in bytes, for the workers that claim by claim calls: their names, queues and types. */
   readonly pollerBytes: number;
   /** The bytes of such workers of one client identity. The one that polled longest ago is forgotten first. */
@@ -327,6 +336,9 @@ export const limits: Limits = Object.freeze({
   storeQueueBytes: 67_108_864,
   recentClaimBytes: 4_194_304,
   heldCallBytes: 16_777_216,
+  rememberedNames: 4_096,
+  rememberedOptions: 256,
+  rememberedOptionBytes: 512,
   pollerBytes: 8_388_608,
   pollerBytesPerIdentity: 2_097_152,
   webEventStreams: 1_000,

@@ -4,6 +4,7 @@
  * the messages of the same names in proto/holdfast/v1. All other messages use generated code. Times and
  * durations are in ms; an absent optional value is undefined.
  */
+import type { SpecPeek } from './codec/spec.ts';
 import type { Code, Reason, Violation } from './errors.ts';
 import type { OptionsRequest } from './submission/submission.ts';
 import type { Progress, ShownState } from './task/head.ts';
@@ -15,6 +16,11 @@ export interface SubmitItem {
   readonly spec: Uint8Array;
   readonly options: OptionsRequest;
   readonly traceparent: string;
+}
+
+/** A submission whose spec the API has decoded already, so that its names are not read again. */
+export interface CheckedItem extends SubmitItem {
+  readonly names?: SpecPeek;
 }
 
 export interface SubmitBatch {

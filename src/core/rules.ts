@@ -4,6 +4,7 @@
  */
 import { type HoldfastError, invalid, type Violation } from './errors.ts';
 import { limits } from './limits.ts';
+import { Memo } from './memo.ts';
 import { isTraceparent } from './submission/traceparent.ts';
 
 /** Checks one value. Returns undefined if it is valid, else a problem such as `is 0; a whole number from 1 to 8`. */
@@ -44,6 +45,10 @@ export class Violations {
     }
   }
 
+  get isEmpty(): boolean {
+    return this.#found === undefined;
+  }
+
   /** Returns the error with every violation, or undefined if there are none. */
   error(): HoldfastError | undefined {
     return this.#found === undefined ? undefined : invalid(this.#found);
@@ -65,6 +70,8 @@ export function ifGiven<V>(rule: Rule<V>): Rule<V | undefined> {
   return (value) => (value === undefined ? undefined : rule(value));
 }
 
+/** Names that were found valid: the same few queues, task types and tenants come with each task. */
+const validNames = new Memo<string, true>(limits.rememberedNames);
 const namePattern = /^[A-Za-z0-9._-]+$/;
 const illFormed = 'holds half of a surrogate pair; send well-formed Unicode';
 
@@ -87,7 +94,10 @@ export function name(need: 'required' | 'optional' = 'required'): Rule<string> {
   return (value) => {
     if (value === '') return need === 'required' ? 'is missing' : undefined;
     if (value.length > limits.nameChars) return `has ${chars(value.length)}; at most ${limits.nameChars}`;
-    return namePattern.test(value) ? undefined : 'may hold only A-Z, a-z, 0-9, dot, underscore and hyphen';
+    if (validNames.get(value)) return undefined;
+    if (!namePattern.test(value)) return 'may hold only A-Z, a-z, 0-9, dot, underscore and hyphen';
+    validNames.set(value, true);
+    return undefined;
   };
 }
 

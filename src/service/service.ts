@@ -10,12 +10,12 @@ import type {
   Assignment,
   BegunAttempt,
   CancelCause,
+  CheckedItem,
   HandledTypeMessage,
   HeartbeatAnswer,
   HeartbeatItem,
   Settlement,
   SettleResult,
-  SubmitItem,
   SubmitResult,
   TypeCredit,
 } from '../core/messages.ts';
@@ -393,7 +393,7 @@ export interface Service {
    */
   submit(
     target: QueueRef,
-    items: readonly SubmitItem[],
+    items: readonly CheckedItem[],
     call: { readonly notAfterMs: number | undefined },
   ): Promise<readonly SubmitResult[]>;
   /** Reads one task. Rejects with NOT_FOUND if the task does not exist, has expired or belongs to another tenant. */

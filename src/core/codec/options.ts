@@ -1,7 +1,13 @@
 import { invalid } from '../errors.ts';
-import { defaults } from '../limits.ts';
+import { defaults, limits } from '../limits.ts';
+import { Memo } from '../memo.ts';
 import { notOneOf } from '../rules.ts';
-import type { Options, OptionsRequest, RetryPolicy } from '../submission/submission.ts';
+import {
+  isRepeatable,
+  type Options,
+  type OptionsRequest,
+  type RetryPolicy,
+} from '../submission/submission.ts';
 import { priorityNumbers, whenDeadNumbers, wordsByNumber } from '../wire-numbers.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
@@ -92,27 +98,44 @@ export function readOptions(reader: Reader): OptionsRequest {
   return read;
 }
 
+const requests = new Memo<string, OptionsRequest>(limits.rememberedOptions);
+
+/** Decodes a `holdfast.v1.SubmitOptions`. Equal bytes give the same object, unless they have a time or a parent. */
+export function decodeRequested(bytes: Uint8Array): OptionsRequest {
+  if (bytes.length > limits.rememberedOptionBytes) return readOptions(new Reader(bytes));
+  const key = textOf(bytes);
+  const known = requests.get(key);
+  if (known !== undefined) return known;
+  const read = readOptions(new Reader(bytes));
+  return isRepeatable(read) ? requests.set(key, read) : read;
+}
+
+/** Returns the bytes as a text that identifies them. */
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
 const writer = new Writer();
 /**
  * The protobuf field number of `ownLifetime`, which is true if the submission set its own lifetime. The store writes this
  * field beside the fields of `holdfast.v1.SubmitOptions`; it is never sent.
  */
 const ownLifetimeField = 100;
-const cachedOptions = 64;
-const decoded = new Map<string, Options>();
-let lastEncoded: { readonly options: Options; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
+const decoded = new Memo<string, Options>(limits.rememberedOptions);
+const encoded = new Memo<Options, Uint8Array<ArrayBuffer>>(limits.rememberedOptions);
 
-/**
- * Encodes the resolved options of a submission for storage. The last result is cached, because most submissions share
- * one options object.
- */
+/** Encodes the resolved options of a submission for storage. An object that several submissions share is encoded once. */
 export function encodeOptions(options: Options): Uint8Array<ArrayBuffer> {
-  if (lastEncoded?.options === options) return lastEncoded.bytes;
+  const known = encoded.get(options);
+  if (known !== undefined) return known;
+  const bytes = encode(options);
+  return isRepeatable(options) ? encoded.set(options, bytes) : bytes;
+}
+
+function encode(options: Options): Uint8Array<ArrayBuffer> {
   writer.reset();
   writeOptions(writer, { ...options, delayMs: undefined });
-  const bytes = writer.flag(ownLifetimeField, options.ownLifetime).finish();
-  lastEncoded = { options, bytes };
-  return bytes;
+  return writer.flag(ownLifetimeField, options.ownLifetime).finish();
 }
 
 function decode(bytes: Uint8Array): Options {
@@ -141,16 +164,9 @@ function decode(bytes: Uint8Array): Options {
   };
 }
 
-/**
- * Decodes stored options of a task. Up to 64 results are cached by their bytes, because most tasks have the same
- * options.
- */
+/** Decodes stored options of a task. Equal bytes give the same object, because most tasks have the same options. */
 export function decodeOptions(bytes: Uint8Array): Options {
-  const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-  const known = decoded.get(key);
-  if (known !== undefined) return known;
-  const options = decode(bytes);
-  if (decoded.size >= cachedOptions) decoded.clear();
-  decoded.set(key, options);
-  return options;
+  if (bytes.length > limits.rememberedOptionBytes) return decode(bytes);
+  const key = textOf(bytes);
+  return decoded.get(key) ?? decoded.set(key, decode(bytes));
 }

@@ -55,6 +55,7 @@ export function decodePayload(bytes: Uint8Array): Payload {
  */
 export function isJson(payload: Payload): boolean {
   if (payload.encoding !== '' || payload.keyId !== '') return false;
+  if (payload.contentType === '' || payload.contentType === 'application/json') return true;
   const [mediaType = ''] = payload.contentType.split(';');
   const name = mediaType.trim().toLowerCase();
   return name === '' || name === 'application/json' || name.endsWith('+json');

@@ -42,10 +42,16 @@ export function peekSpec(bytes: Uint8Array): SpecPeek {
 
 export function readSpec(bytes: Uint8Array): Spec {
   const reader = new Reader(bytes);
+  let type = '';
+  let typeVersion = 1;
+  let orderingKey: string | undefined;
   let payload = emptyPayload;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 4) payload = readPayload(reader.nested());
+    if (field === 1) type = reader.string();
+    else if (field === 2) typeVersion = reader.number() || 1;
+    else if (field === 3) orderingKey = reader.string() || undefined;
+    else if (field === 4) payload = readPayload(reader.nested());
     else reader.skip();
   }
-  return { ...peekSpec(bytes), payload };
+  return { type, typeVersion, orderingKey, payload };
 }

@@ -9,8 +9,10 @@ import {
   text,
 } from '../../../test/fixtures/message-arbitraries.ts';
 import { SpecSchema, SubmitOptionsSchema } from '../../rpc/gen/holdfast/v1/task_pb.ts';
-import { decodeOptions, encodeOptions } from './options.ts';
+import { type OptionsRequest, resolveOptions } from '../submission/submission.ts';
+import { decodeOptions, decodeRequested, encodeOptions, noOptions, writeOptions } from './options.ts';
 import { encodeSpec, peekSpec, readSpec } from './spec.ts';
+import { Writer } from './writer.ts';
 
 const spec = fc.record({
   type: nonEmptyText,
@@ -67,6 +69,28 @@ describe('stored options', () => {
     const message = fromBinary(SubmitOptionsSchema, encodeOptions(stored));
     expect(message).toMatchObject({ lifetimeMs: BigInt(stored.lifetimeMs), priority: 3 });
     expect(message.$unknown).toHaveLength(1);
+  });
+
+  it('of an object that many tasks share are encoded once, and those with a time for each task', () => {
+    const shared = resolveOptions({ ...noOptions, priority: 'low' }, 0);
+    expect(encodeOptions(shared)).toBe(encodeOptions(shared));
+    const timed = { ...shared, runAtMs: 1 };
+    expect(encodeOptions(timed)).not.toBe(encodeOptions(timed));
+  });
+
+  it('as a submission sends them are one object for equal bytes, unless they have a time or a parent', () => {
+    const decoded = (options: Partial<OptionsRequest>) => {
+      const bytes = new Writer();
+      writeOptions(bytes, { ...noOptions, ...options });
+      return decodeRequested(bytes.finish());
+    };
+    expect(decoded({ priority: 'low', tags: ['a'] })).toBe(decoded({ priority: 'low', tags: ['a'] }));
+    expect(decoded({ priority: 'low', tags: ['b'] })).toMatchObject({ tags: ['b'] });
+    for (const own of [{ runAtMs: 1 }, { delayMs: 1 }, { deadlineAtMs: 1 }, { parentId: 'p' }])
+      expect(decoded(own)).not.toBe(decoded(own));
+    const long = { tags: Array.from({ length: 9 }, (_, i) => `${i}`.repeat(64)) };
+    expect(decoded(long)).not.toBe(decoded(long));
+    expect(decoded(long)).toEqual(decoded(long));
   });
 
   it('of equal bytes are decoded only once, because most tasks have the same options', () => {

@@ -1,7 +1,7 @@
 import type { ItemError, SubmitBatch, SubmitBatchResult, SubmitItem, SubmitResult } from '../messages.ts';
 import type { ShownState } from '../task/head.ts';
 import { readItemError, writeItemError } from './item-error.ts';
-import { noOptions, readOptions, writeOptions } from './options.ts';
+import { decodeRequested, noOptions, writeOptions } from './options.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
@@ -42,7 +42,7 @@ function readItem(reader: Reader): SubmitItem {
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) key = reader.string();
     else if (field === 2) spec = reader.bytes();
-    else if (field === 3) options = readOptions(reader.nested());
+    else if (field === 3) options = decodeRequested(reader.bytes());
     else if (field === 4) traceparent = reader.string();
     else reader.skip();
   }

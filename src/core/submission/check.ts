@@ -1,5 +1,6 @@
 import { HoldfastError, invalid } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { Memo } from '../memo.ts';
 import { name, requireValid, text, time, traceparent, utf8Bytes, Violations, whole } from '../rules.ts';
 import type { TaskEvent } from '../task/event.ts';
 import type { Head, Progress } from '../task/head.ts';
@@ -12,7 +13,7 @@ import {
   tagCount,
   typeVersion,
 } from './field-rules.ts';
-import type { Submission } from './submission.ts';
+import { isRepeatable, type Options, type Submission } from './submission.ts';
 
 /**
  * The checks of all engines, so that the embedded store refuses the same tasks that AWS would refuse. Each check
@@ -31,6 +32,18 @@ function tooLarge(what: string, bytes: number, most: number): HoldfastError {
 const nameRule = name();
 const keyRule = text(limits.keyChars, 'required');
 
+/** The options that were found valid: most submissions share one object. */
+const validOptions = new Memo<Options, true>(limits.rememberedOptions);
+
+function checkOptions(to: Violations, options: Options, acceptedAtMs: number): void {
+  if (validOptions.get(options)) return;
+  to.addFields('options', optionRules, options);
+  if (options.runAtMs !== undefined) to.add('options.runAtMs', aheadProblem(options.runAtMs, acceptedAtMs));
+  to.addFields('options.retry', retryRules, options.retry);
+  to.addList('options.tags', options.tags, tagCount, tag);
+  if (to.isEmpty && isRepeatable(options)) validOptions.set(options, true);
+}
+
 /** Checks the fields and the size of a submission. */
 export function checkSubmission(submission: Submission): HoldfastError | undefined {
   const { scope, spec, options, orderingKey, acceptedAtMs, expiresAtMs } = submission;
@@ -47,10 +60,7 @@ export function checkSubmission(submission: Submission): HoldfastError | undefin
   to.add('expiresAtMs', time(expiresAtMs));
   if (expiresAtMs < acceptedAtMs) to.add('expiresAtMs', `is ${expiresAtMs}, before acceptedAtMs`);
   to.add('traceparent', traceparent(submission.traceparent));
-  to.addFields('options', optionRules, options);
-  if (options.runAtMs !== undefined) to.add('options.runAtMs', aheadProblem(options.runAtMs, acceptedAtMs));
-  to.addFields('options.retry', retryRules, options.retry);
-  to.addList('options.tags', options.tags, tagCount, tag);
+  checkOptions(to, options, acceptedAtMs);
   return to.error();
 }
 

@@ -116,6 +116,13 @@ export interface OptionsRequest {
   readonly maxLosses: number | undefined;
 }
 
+/** Whether other submissions may well have the same options: these have no time and no parent, which few tasks share. */
+export function isRepeatable(options: Options | OptionsRequest): boolean {
+  const delays = 'delayMs' in options && options.delayMs !== undefined;
+  const { runAtMs, deadlineAtMs, parentId } = options;
+  return !delays && runAtMs === undefined && deadlineAtMs === undefined && parentId === undefined;
+}
+
 /**
  * Returns the options of a submission with all defaults filled in and with a scheduled start time in place of
  * a delay. The caller must check the limits before this call.

@@ -10,6 +10,7 @@ import {
   rejectionOf,
   specOf,
 } from '../../../test/fixtures/api-node.ts';
+import { decodeSubmitBatch, encodeSubmitBatch } from '../../core/codec/submit.ts';
 import type { SubmitFailure } from '../../core/messages.ts';
 import { SubmitTaskRequestSchema, TaskService } from '../gen/holdfast/v1/task_service_pb.ts';
 
@@ -35,6 +36,29 @@ describe('a batch of submissions', () => {
     expect(
       (await service.get('default', ensureAccepted(results[4]).id, false)).snapshot.submission.scope.key,
     ).toBe('d');
+  });
+
+  it('has invalid options and names refused each time, also after the same ones with another fault, and beside valid ones', async () => {
+    const { api } = await apiNode();
+    const sent = [
+      item('a', { options: { ...noOptions, priority: 'low' } }),
+      item('b'.repeat(256), { options: { ...noOptions, maxLosses: 1 } }),
+      item('c', { options: { ...noOptions, maxLosses: 1 } }),
+      item('d', { spec: specOf('{}', 'no name') }),
+      item('e', { options: { ...noOptions, priority: 'low' } }),
+    ];
+    const call = { tenant: '', queue: 'q', items: sent };
+    for (let times = 0; times < 2; times++) {
+      // The codec gives equal options the same object.
+      const { results } = await api.submit(decodeSubmitBatch(encodeSubmitBatch(call)), callContext());
+      expect(results.map(({ error }) => error?.violations.map(({ field }) => field))).toEqual([
+        undefined,
+        ['items[1].idempotencyKey', 'items[1].options.maxLosses'],
+        ['items[2].options.maxLosses'],
+        ['items[3].spec.type'],
+        undefined,
+      ]);
+    }
   });
 
   it('of 100 items with one invalid item has 99 accepted', async () => {

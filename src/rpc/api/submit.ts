@@ -1,4 +1,6 @@
+import type { SpecPeek } from '../../core/codec/spec.ts';
 import type {
+  CheckedItem,
   SubmitBatch,
   SubmitBatchResult,
   SubmitItem,
@@ -12,7 +14,7 @@ import { ensureInTime } from './deadline.ts';
 import { requireQueue, requireVerb, tenantOf } from './permission/access.ts';
 import { batchCount, queue, submitItem, tenant } from './validation/tables.ts';
 import { traceparentOf } from './validation/traceparent.ts';
-import { type Check, ensure, field, message, validateItem } from './validation/validate.ts';
+import { type Check, ensure, Findings, field, message } from './validation/validate.ts';
 import { errorOf } from './wire/from-wire.ts';
 
 const batch: Check<SubmitBatch> = message<SubmitBatch>({
@@ -25,11 +27,10 @@ const batch: Check<SubmitBatch> = message<SubmitBatch>({
  * Prepares a submitted item for the service: makes an idempotency key if there is none, and drops a malformed
  * traceparent.
  */
-function normalized(item: SubmitItem, deps: ApiDeps, context: CallContext): SubmitItem {
+function normalized(item: SubmitItem, names: SpecPeek, deps: ApiDeps, context: CallContext): CheckedItem {
   const traceparent = traceparentOf(item.traceparent === '' ? context.traceparent : item.traceparent);
-  if (item.key !== '' && traceparent === item.traceparent) return item;
   const { spec, options } = item;
-  return { key: item.key === '' ? deps.clock.uuid() : item.key, spec, options, traceparent };
+  return { key: item.key === '' ? deps.clock.uuid() : item.key, spec, options, traceparent, names };
 }
 
 /** Submits a batch of tasks. An invalid item is answered with its error; the other items are accepted all the same. */
@@ -47,11 +48,13 @@ export async function submit(
   const target = { tenant: tenantOf(identity, request.tenant), queue: request.queue };
 
   const refused = new Map<number, SubmitResult>();
-  const valid: SubmitItem[] = [];
+  const valid: CheckedItem[] = [];
+  const findings = new Findings(nowMs);
   request.items.forEach((item, i) => {
-    const error = validateItem(submitItem, item, `items[${i}]`, nowMs);
-    if (error === undefined) valid.push(normalized(item, deps, context));
-    else refused.set(i, { error: itemError(error) });
+    const names = submitItem(item, '', '', findings);
+    const error = findings.takeItemError(i);
+    if (error !== undefined) refused.set(i, { error: itemError(error) });
+    else if (names !== undefined) valid.push(normalized(item, names, deps, context));
   });
   ensureInTime(clock, context);
   const results = valid.length === 0 ? [] : await service.submit(target, valid, context);

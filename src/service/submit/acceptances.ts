@@ -1,10 +1,13 @@
-import { noOptions } from '../../core/codec/options.ts';
 import { peekSpec } from '../../core/codec/spec.ts';
-import type { SubmitItem } from '../../core/messages.ts';
+import { limits } from '../../core/limits.ts';
+import { Memo } from '../../core/memo.ts';
+import type { CheckedItem } from '../../core/messages.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import {
   expiry,
+  isRepeatable,
   type Options,
+  type OptionsRequest,
   resolveOptions,
   type Submission,
   submittedEvent,
@@ -14,10 +17,15 @@ import { fold } from '../../core/task/evolve.ts';
 import type { Head } from '../../core/task/head.ts';
 import type { Acceptance } from '../../ports/task-store.ts';
 
-/**
- * The options of a submission that sets no option. All such submissions share this object, so that it is encoded only once.
- */
-const defaultOptions = Object.freeze(resolveOptions(noOptions, 0));
+/** The resolved options of each object of requested ones, so that an engine checks and encodes them once. */
+const known = new Memo<OptionsRequest, Options>(limits.rememberedOptions);
+
+function resolved(requested: OptionsRequest, nowMs: number): Options {
+  const options = known.get(requested);
+  if (options !== undefined) return options;
+  const made = resolveOptions(requested, nowMs);
+  return isRepeatable(requested) ? known.set(requested, made) : made;
+}
 
 /** The parts of a new task that follow from its options, the time and whether it has an ordering key. */
 interface Beginning {
@@ -34,7 +42,7 @@ function beginningOf(options: Options, nowMs: number, orderingKey: string | unde
 
 function submissionOf(
   target: QueueRef,
-  { key, spec, traceparent }: SubmitItem,
+  { key, spec, traceparent }: CheckedItem,
   names: Pick<Submission, 'type' | 'typeVersion' | 'orderingKey'>,
   { options, expiresAtMs, submitted }: Beginning,
 ): Submission {
@@ -57,11 +65,11 @@ function submissionOf(
  * Returns the new tasks of one submit call. Neighbours with the same options share their first event and their head, which
  * never change: an engine then also encodes that event once.
  */
-export function acceptancesOf(target: QueueRef, items: readonly SubmitItem[], nowMs: number): Acceptance[] {
+export function acceptancesOf(target: QueueRef, items: readonly CheckedItem[], nowMs: number): Acceptance[] {
   let beginning: Beginning | undefined;
   return items.map((item) => {
-    const names = peekSpec(item.spec);
-    const options = item.options === noOptions ? defaultOptions : resolveOptions(item.options, nowMs);
+    const names = item.names ?? peekSpec(item.spec);
+    const options = resolved(item.options, nowMs);
     const inLane = names.orderingKey !== undefined;
     if (beginning?.options !== options || beginning.submitted.inLane !== inLane)
       beginning = beginningOf(options, nowMs, names.orderingKey);

@@ -1,6 +1,6 @@
 import { peekSpec } from '../../core/codec/spec.ts';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
-import type { SubmitItem, SubmitResult } from '../../core/messages.ts';
+import type { CheckedItem, SubmitResult } from '../../core/messages.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import { sameSpec } from '../../core/submission/sameness.ts';
 import type { Submission } from '../../core/submission/submission.ts';
@@ -161,7 +161,7 @@ type SubmitDeadline = { readonly notAfterMs: number | undefined };
 export async function submit(
   context: ServiceContext,
   target: QueueRef,
-  items: readonly SubmitItem[],
+  items: readonly CheckedItem[],
   call: SubmitDeadline,
 ): Promise<readonly SubmitResult[]> {
   const spans = beginSubmitSpans(context, target, items);
@@ -179,7 +179,7 @@ export async function submit(
 async function submitWithin(
   context: ServiceContext,
   target: QueueRef,
-  items: readonly SubmitItem[],
+  items: readonly CheckedItem[],
   call: SubmitDeadline,
   spans: StepSpans | undefined,
 ): Promise<readonly SubmitResult[]> {
@@ -198,7 +198,7 @@ async function submitWithin(
 function countRefused(
   metrics: NodeMetrics,
   target: QueueRef,
-  items: readonly SubmitItem[],
+  items: readonly CheckedItem[],
   { reason }: HoldfastError,
 ): void {
   metrics.submissionsRefused(items.length, reason);
@@ -231,7 +231,7 @@ function countResults(
 async function submitAdmitted(
   context: ServiceContext,
   target: QueueRef,
-  items: readonly SubmitItem[],
+  items: readonly CheckedItem[],
   call: SubmitDeadline,
   spans: StepSpans | undefined,
 ): Promise<readonly SubmitResult[]> {

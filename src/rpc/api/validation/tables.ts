@@ -3,6 +3,7 @@ import { decodePayload } from '../../../core/codec/payload.ts';
 import { readSpec, type Spec } from '../../../core/codec/spec.ts';
 import { asHoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
+import { Memo } from '../../../core/memo.ts';
 import type {
   HandledTypeMessage,
   HeartbeatItem,
@@ -21,7 +22,7 @@ import {
   tagCount,
   typeVersion,
 } from '../../../core/submission/field-rules.ts';
-import type { OptionsRequest, RetryPolicy } from '../../../core/submission/submission.ts';
+import { isRepeatable, type OptionsRequest, type RetryPolicy } from '../../../core/submission/submission.ts';
 import { payloadOf } from './payload-rule.ts';
 import {
   type Check,
@@ -44,18 +45,19 @@ export const tags = list(tagCount, field(tag));
 
 /**
  * Returns a check for a bytes field that contains an encoded message: it decodes the message, then checks its fields.
- * Bytes that cannot be decoded are a violation.
+ * Bytes that cannot be decoded are a violation. The check returns the decoded message.
  */
-function packed<M>(read: (bytes: Uint8Array) => M, check: Check<M>): Check<Uint8Array> {
-  return (bytes, parent, at, findings) => {
+function packed<M>(read: (bytes: Uint8Array) => M, check: Check<M>) {
+  return (bytes: Uint8Array, parent: string, at: string, findings: Findings): M | undefined => {
     let value: M;
     try {
       value = read(bytes);
     } catch (thrown) {
       findings.add(parent, at, asHoldfastError(thrown).message);
-      return;
+      return undefined;
     }
     check(value, parent, at, findings);
+    return value;
   };
 }
 
@@ -86,12 +88,25 @@ export const options = message<OptionsRequest>(
   runTime,
 );
 
-export const submitItem: Check<SubmitItem> = (item, parent, at, findings) => {
+/** The options that were found valid: equal ones are one object, as the codec decodes them. */
+const validOptions = new Memo<OptionsRequest, true>(limits.rememberedOptions);
+
+/** Checks a submission. Returns its decoded spec, or undefined if it cannot be decoded. */
+export function submitItem(
+  item: SubmitItem,
+  parent: string,
+  at: string,
+  findings: Findings,
+): Spec | undefined {
   const here = at === '' ? parent : path(parent, at);
   key(item.key, here, 'idempotencyKey', findings);
-  packedSpec(item.spec, here, 'spec', findings);
-  options(item.options, here, 'options', findings);
-};
+  const decoded = packedSpec(item.spec, here, 'spec', findings);
+  if (!validOptions.get(item.options)) {
+    options(item.options, here, 'options', findings);
+    if (findings.isEmpty && isRepeatable(item.options)) validOptions.set(item.options, true);
+  }
+  return decoded;
+}
 const key = field(text(limits.keyChars));
 const packedSpec = packed(readSpec, spec);
 

@@ -51,6 +51,19 @@ export class Findings {
     this.#found.push({ field: path(parent, name), description, reason });
   }
 
+  get isEmpty(): boolean {
+    return this.#found === undefined;
+  }
+
+  /** Returns the error of one item of a batch, whose checks gave it no path, and forgets its violations. */
+  takeItemError(index: number): HoldfastError | undefined {
+    if (this.#found === undefined) return undefined;
+    this.#found = this.#found.map((one) => ({ ...one, field: path(`items[${index}]`, one.field) }));
+    const error = this.error();
+    this.#found = undefined;
+    return error;
+  }
+
   /**
    * Returns an error with all violations, or undefined if there are none. If all violations have the same special
    * reason, such as TOO_LARGE, the error has that reason too.
