@@ -17,6 +17,7 @@ export const steps = [
   'build',
   'package:check',
   besides,
+  'bench:ci',
   'test',
 ];
 
