@@ -1,5 +1,6 @@
 /** The fixed batches whose gRPC messages are counted: the SDK and a server on a socket, in one process. */
-import { type Client, createClient } from '../../src/client/client.ts';
+import type { Client } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
 import { grpcTransport } from '../../src/client/grpc/transport.ts';
 import { defineTask, defineWorker, handle, typed } from '../../src/index.ts';
 import { silentLog } from '../../src/ports/log.ts';
@@ -32,8 +33,8 @@ async function startSdk({ service, clock }: Site): Promise<Sdk> {
     client,
     async allDone() {
       for (;;) {
-        const { ready, running } = (await service.queue(queue)).counts;
-        if (ready + running === 0) break;
+        const { counts } = await service.queue(queue);
+        if (counts !== undefined && counts.ready + counts.running === 0) break;
         await clock.settle();
       }
       for (let i = 0; i < turnsOfMessages; i++) await clock.settle();
