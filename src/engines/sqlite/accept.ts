@@ -157,7 +157,8 @@ export function acceptOne(context: SqliteContext, item: Acceptance): AcceptOutco
     if (existing === undefined) throw new RangeError(`the key of task ${seq} is taken, but no task has it`);
     if (!isKeyFree(existing, submission.acceptedAtMs)) return { kind: 'existing', snapshot: existing };
     releaseKey(context, queue, existing);
-    if (!insert(null)) throw new RangeError(`the key of task ${seq} is still taken after its owner released it`);
+    if (!insert(null))
+      throw new RangeError(`the key of task ${seq} is still taken after its owner released it`);
   } else if (keyPlace === hashed) context.keys.add(queue.id, key, seq);
   context.lastSeq = seq;
   context.sql.insertBody.run(seq, encodeBody(seq, submission));

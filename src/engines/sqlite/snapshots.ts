@@ -42,7 +42,9 @@ export function snapshotOfHashedKey(
   const snapshot = seq === undefined ? undefined : snapshotAt(context, seq);
   if (snapshot === undefined) return undefined;
   const { scope } = snapshot.submission;
-  return scope.key === key && scope.queue === queue.queue && scope.tenant === queue.tenant ? snapshot : undefined;
+  return scope.key === key && scope.queue === queue.queue && scope.tenant === queue.tenant
+    ? snapshot
+    : undefined;
 }
 
 /** Returns the newest task of an idempotency key. */

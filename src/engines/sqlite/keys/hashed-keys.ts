@@ -21,6 +21,8 @@ export const hashedKeySizes: HashedKeySizes = { recent: 65_536, tasks: 262_144 }
 
 /** One commit writes this many hashes at least, if any. */
 const leastWritten = 256;
+/** In memory may be this many hashes more than twice the usual number; the keys beyond go to the index. */
+const mostAhead = 4_096;
 /** The row number up to which hashes are stored is found and written again after each part of the buckets. */
 const partBuckets = bucketCount / 8;
 
@@ -88,7 +90,10 @@ export class HashedKeys {
    */
   belongsInIndex(queue: number, key: string): boolean {
     if (this.#order.isAscending(queue, key)) return true;
-    return this.#recent.size >= this.#sizes.recent * 2 || !this.#recent.hasRoom(this.#hashOf(queue, key));
+    return (
+      this.#recent.size >= this.#sizes.recent * 2 + mostAhead ||
+      !this.#recent.hasRoom(this.#hashOf(queue, key))
+    );
   }
 
   /** Adds the key of a new task within a transaction. `find` must have found no task with its hash. */
