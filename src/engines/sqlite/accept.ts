@@ -7,10 +7,11 @@ import type { Acceptance, AcceptOutcome, Snapshot } from '../../ports/task-store
 import type { SqliteContext } from './context.ts';
 import { isEmpty } from './lanes.ts';
 import { eventsChecksum, headSumOf } from './rows/checksums.ts';
+import { hashed } from './keys/hashed-keys.ts';
 import { addressOf, idOf } from './rows/ids.ts';
 import type { InternedQueue } from './rows/interned-names.ts';
 import { encodeBody, flagsOf, headPart, priorityNumber, ready, stateNumber } from './rows/rows.ts';
-import { snapshotOfKey } from './snapshots.ts';
+import { snapshotOfHashedKey, snapshotOfKey } from './snapshots.ts';
 
 /**
  * Takes the idempotency key from an older task, so that a newer task can have the key. Reads by id still find the older
@@ -21,6 +22,24 @@ function releaseKey(context: SqliteContext, queue: InternedQueue, { id, head, su
   if (address === undefined) throw new RangeError(`this engine did not make the task id ${id}`);
   const { seq, acceptedAtMs } = address;
   context.sql.supersede.run(seq, acceptedAtMs, head.revision, queue.id, submission.scope.key);
+  context.keys.remove(queue.id, submission.scope.key, seq);
+}
+
+/** The value of `superseded` of a new task: NULL if its key is in the index `task_key`, `hashed` if it is found by its hash. */
+type KeyPlace = null | typeof hashed;
+
+/**
+ * Returns where the key of a new task belongs, or 'taken' if a hashed key is equal to it. Whether an equal key is in the
+ * index `task_key` is found by the insert, if the new key belongs there too.
+ */
+function placeOfKey(context: SqliteContext, queue: InternedQueue, key: string): KeyPlace | 'taken' {
+  const { keys, sql } = context;
+  const belongsInIndex = keys.belongsInIndex(queue.id, key);
+  if (belongsInIndex && !keys.mayHave(queue.id, key)) return null;
+  if (keys.find(queue.id, key) !== undefined)
+    return snapshotOfHashedKey(context, queue, key) === undefined ? null : 'taken';
+  if (belongsInIndex) return null;
+  return sql.hasIndexedKey.get(queue.id, key) === undefined ? hashed : 'taken';
 }
 
 /** Inserts the row of a new task. Returns false if another task has the idempotency key. */
@@ -31,6 +50,7 @@ function insertTask(
   seq: number,
   dispatchable: boolean,
   { submission, head }: Acceptance,
+  keyPlace: KeyPlace,
 ): boolean {
   const { orderingKey } = submission;
   const { changes } = context.sql.insertTask.run(
@@ -51,6 +71,7 @@ function insertTask(
     head.deadlineAtMs ?? null,
     head.lifetimeEndAtMs ?? null,
     headSumOf(headPart(seq, head), 1, orderingKey === undefined ? null : seq),
+    keyPlace,
   );
   return changes === 1;
 }
@@ -67,6 +88,7 @@ function insertClaimed(
   seq: number,
   { submission, head }: Acceptance,
   claimed: ClaimedEvent,
+  keyPlace: KeyPlace,
 ): boolean {
   const events = encodeEvents([claimed]);
   const { changes } = context.sql.insertClaimed.run(
@@ -87,6 +109,7 @@ function insertClaimed(
     head.worker,
     head.leaseSecret,
     headSumOf(headPart(seq, head), 2, null),
+    keyPlace,
     eventsChecksum(events).sum,
     events,
   );
@@ -124,17 +147,19 @@ export function acceptOne(context: SqliteContext, item: Acceptance): AcceptOutco
   const { orderingKey } = submission;
   const dispatchable = isDispatchable(context, queue, head, orderingKey);
   const { claimed } = item;
-  const insert = (): boolean =>
+  const insert = (keyPlace: KeyPlace): boolean =>
     claimed === undefined
-      ? insertTask(context, queue, taskType.id, seq, dispatchable, item)
-      : insertClaimed(context, queue, taskType.id, seq, item, claimed);
-  if (!insert()) {
+      ? insertTask(context, queue, taskType.id, seq, dispatchable, item, keyPlace)
+      : insertClaimed(context, queue, taskType.id, seq, item, claimed, keyPlace);
+  const keyPlace = placeOfKey(context, queue, key);
+  if (keyPlace === 'taken' || !insert(keyPlace)) {
     const existing = snapshotOfKey(context, queue, key);
     if (existing === undefined) throw new RangeError(`the key of task ${seq} is taken, but no task has it`);
     if (!isKeyFree(existing, submission.acceptedAtMs)) return { kind: 'existing', snapshot: existing };
     releaseKey(context, queue, existing);
-    if (!insert()) throw new RangeError(`the key of task ${seq} is still taken after its owner released it`);
-  }
+    if (!insert(null))
+      throw new RangeError(`the key of task ${seq} is still taken after its owner released it`);
+  } else if (keyPlace === hashed) context.keys.add(queue.id, key, seq);
   context.lastSeq = seq;
   context.sql.insertBody.run(seq, encodeBody(seq, submission));
   if (orderingKey !== undefined) context.sql.insertPointer.run(queue.id, orderingKey, seq, seq);

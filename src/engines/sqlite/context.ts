@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ReadyIndex } from './broker/ready-index.ts';
 import type { StoreFile } from './file/store-file.ts';
+import type { HashedKeys } from './keys/hashed-keys.ts';
 import type { InternedNames } from './rows/interned-names.ts';
 import type { Statements } from './rows/statements.ts';
 
@@ -33,6 +34,7 @@ export interface SqliteContext {
   >;
   readonly sql: Statements;
   readonly names: InternedNames;
+  readonly keys: HashedKeys;
   readonly readyIndex: ReadyIndex;
   readonly clock: Clock;
   readonly log: Log;

@@ -265,18 +265,20 @@ export class GroupCommitter {
   }
 
   #transaction(batch: CommitBatch): void {
-    const { sql, names, stats, file } = this.#context;
+    const { sql, names, keys, stats, file } = this.#context;
     const isFull = this.#fullDisk.isFull;
     file.beforeTransaction();
     sql.begin.run();
     for (const call of batch.changes) this.#apply(call, (change) => this.#append(change, isFull), asFailed);
     for (const call of batch.accepts) this.#apply(call, (item) => this.#accept(item, isFull), asFailed);
     for (const call of batch.writes) this.#apply(call, runWrite, (error) => error);
+    if (!isFull) stats.rowsWritten += keys.write(this.#context.lastSeq);
     stats.rowsWritten += names.writeCounts();
     file.beforeCommit();
     this.#mark.before();
     sql.commit.run();
     this.#mark.after();
+    keys.afterCommit();
     file.afterCommit();
     stats.commits++;
   }
@@ -311,9 +313,10 @@ export class GroupCommitter {
 
   /** Rolls the SQLite transaction back and discards all data of the file that is cached in memory. */
   #rollBack(): void {
-    const { db, names, readyIndex } = this.#context;
+    const { db, names, keys, readyIndex } = this.#context;
     if (db.isTransaction) db.exec('ROLLBACK');
     names.reload();
+    keys.rollBack();
     readyIndex.clear();
   }
 

@@ -8,6 +8,7 @@ import { asStoreError, damagedTask, isSqlError, storeCorrupt } from './file/fail
 import { FullDisk } from './file/full-disk.ts';
 import { openStoreFile } from './file/open.ts';
 import type { StoreFile } from './file/store-file.ts';
+import { HashedKeys, type HashedKeySizes, hashedKeySizes } from './keys/hashed-keys.ts';
 import { Lists } from './lists.ts';
 import { addressOf, idOf } from './rows/ids.ts';
 import { InternedNames, type InternedQueue, type InternedTaskType } from './rows/interned-names.ts';
@@ -49,6 +50,8 @@ export interface SqliteOptions {
   readonly checkFilesEveryMs?: number | undefined;
   /** How many ready tasks, and how many bytes of them, are cached in memory. */
   readonly readyCache?: Partial<ReadyCacheSizes> | undefined;
+  /** How many hashes of idempotency keys that do not ascend are kept in memory. */
+  readonly hashedKeys?: Partial<HashedKeySizes> | undefined;
 }
 
 /**
@@ -98,6 +101,7 @@ function contextOf(file: StoreFile, options: SqliteOptions): SqliteContext {
     file,
     sql,
     names,
+    keys: new HashedKeys(db, sql, { ...hashedKeySizes, ...options.hashedKeys }),
     readyIndex: new ReadyIndex(sourceOf(sql, names), { ...readyCacheSizes, ...options.readyCache }),
     clock: options.clock,
     log: options.log ?? silentLog,

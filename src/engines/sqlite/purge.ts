@@ -64,16 +64,17 @@ export class Purge {
   }
 
   #delete(seq: number): void {
-    const { sql, names, readyIndex, stats } = this.#context;
+    const { sql, names, keys, readyIndex, stats } = this.#context;
     const row = taskStateAt(this.#context, seq);
     if (row === undefined) return;
     // A damaged time of expiry must not delete a task: the read throws if the task's checksum does not match.
-    snapshotAt(this.#context, seq);
+    const expired = snapshotAt(this.#context, seq);
     const [, state, , , , queue, , , , laneSeq, orderingKey] = row;
     if (orderingKey !== null && laneSeq !== null) {
       sql.deletePointer.run(queue, orderingKey, laneSeq, seq);
     }
     stats.rowsWritten += 2;
+    if (expired !== undefined) keys.remove(queue, expired.submission.scope.key, seq);
     sql.deleteTask.run(seq);
     sql.deleteBody.run(seq);
     sql.deleteResult.run(seq);

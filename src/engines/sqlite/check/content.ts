@@ -7,6 +7,7 @@ import { bytesChecksum, registryChecksum } from '../rows/checksums.ts';
 import { InternedNames, states } from '../rows/interned-names.ts';
 import { resultBytesOf } from '../rows/results.ts';
 import { columns, type Row, ready, snapshotOf } from '../rows/rows.ts';
+import { keyFaults } from './keys.ts';
 
 /** SQLite's own check names at most this many faults. */
 const mostFaults = 20;
@@ -137,6 +138,7 @@ export function* contentFaults(db: DatabaseSync): Generator<string> {
   yield* orphans(db);
   yield* taskFaults(db, new InternedNames(db));
   yield* laneFaults(db);
+  yield* keyFaults(db);
   yield* countFaults(db);
   yield* registryFaults(db);
 }

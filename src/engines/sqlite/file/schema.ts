@@ -1,13 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../../core/errors.ts';
 import { identityTable } from '../log/identity.ts';
-import { archivedEventTable, upgradeStatements } from './upgrade.ts';
+import { archivedEventTable, keyTables, upgradeStatements } from './upgrade.ts';
 
 /**
  * The schema version of the store's file. A file of a newer schema is refused, and a file of an older schema is
  * upgraded.
  */
-export const schemaVersion = 5;
+export const schemaVersion = 6;
 
 /** 'hold' in ASCII: SQLite's application_id of a Holdfast file, so that another program's file is refused. */
 const applicationId = 0x686f6c64;
@@ -59,7 +59,7 @@ CREATE INDEX task_lease ON task (lease_end) WHERE lease_end IS NOT NULL;
 CREATE INDEX task_list ON task (queue, accepted_at);
 CREATE INDEX task_state ON task (queue, state, accepted_at) WHERE state = 0 OR state = 4 OR state = 5;
 CREATE INDEX task_retrying ON task (queue, accepted_at) WHERE (flags & 16) <> 0;
-${archivedEventTable}${identityTable}`;
+${archivedEventTable}${identityTable}${keyTables}`;
 
 function pragma(db: DatabaseSync, name: string): number {
   const row = db.prepare(`PRAGMA ${name}`).get();

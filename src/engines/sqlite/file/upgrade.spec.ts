@@ -112,6 +112,55 @@ const schema4 = schema3
   .replace("events BLOB NOT NULL DEFAULT x''", '$&, losses INTEGER NOT NULL DEFAULT 0')
   .replace('user_version = 3', 'user_version = 4');
 
+/** The SQLite tables of schema 5, as commit aefb2c2f made them. They must not be edited. */
+const schema5 = `
+CREATE TABLE queue (
+  id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL,
+  scheduled INTEGER NOT NULL, ready INTEGER NOT NULL, running INTEGER NOT NULL, dead INTEGER NOT NULL,
+  UNIQUE (tenant, name)
+) STRICT;
+CREATE TABLE task_type (
+  id INTEGER PRIMARY KEY, type TEXT NOT NULL, version INTEGER NOT NULL, UNIQUE (type, version)
+) STRICT;
+CREATE TABLE task (
+  seq INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL, task_type INTEGER NOT NULL, priority INTEGER NOT NULL,
+  accepted_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+  key TEXT NOT NULL, ordering_key TEXT, lane_seq INTEGER, superseded INTEGER,
+  state INTEGER NOT NULL, dispatchable INTEGER, due INTEGER,
+  revision INTEGER NOT NULL DEFAULT 1, version INTEGER NOT NULL DEFAULT 1,
+  fencing_token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, releases INTEGER NOT NULL DEFAULT 0,
+  flags INTEGER NOT NULL, wait_until INTEGER, deadline INTEGER, lifetime_end INTEGER,
+  lease_end INTEGER, timeout_at INTEGER, worker TEXT NOT NULL DEFAULT '', ended_at INTEGER,
+  last_error TEXT NOT NULL DEFAULT '', progress TEXT, events BLOB NOT NULL DEFAULT x'',
+  losses INTEGER NOT NULL DEFAULT 0, lease_secret TEXT NOT NULL DEFAULT '', head_sum INTEGER, events_sum INTEGER
+) STRICT;
+CREATE TABLE body (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE result (seq INTEGER PRIMARY KEY, result BLOB NOT NULL, sum INTEGER) STRICT;
+CREATE TABLE lane (
+  queue INTEGER NOT NULL, ordering_key TEXT NOT NULL, lane_seq INTEGER NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY (queue, ordering_key, lane_seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE registry (
+  kind TEXT NOT NULL, key TEXT NOT NULL, rev INTEGER NOT NULL, value TEXT NOT NULL, sum INTEGER, PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX task_key ON task (queue, key) WHERE superseded IS NULL;
+CREATE INDEX task_ready ON task (queue, priority, task_type) WHERE dispatchable = 1;
+CREATE INDEX task_due ON task (due) WHERE due IS NOT NULL;
+CREATE INDEX task_lease ON task (lease_end) WHERE lease_end IS NOT NULL;
+CREATE INDEX task_list ON task (queue, accepted_at);
+CREATE INDEX task_state ON task (queue, state, accepted_at) WHERE state = 0 OR state = 4 OR state = 5;
+CREATE INDEX task_retrying ON task (queue, accepted_at) WHERE (flags & 16) <> 0;
+
+CREATE TABLE archived_event (
+  seq INTEGER NOT NULL, last INTEGER NOT NULL, events BLOB NOT NULL, sum INTEGER, PRIMARY KEY (seq, last)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE identity (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
+PRAGMA application_id = ${0x686f6c64};
+PRAGMA user_version = 5;
+`;
+
 /**
  * The current name of each SQLite table, mapped to its name in schemas 1 and 2. Columns kept their order, and new ones
  * came last, so rows can be copied by position.
@@ -145,6 +194,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+const hasCurrentNames = (schema: string): boolean => [schema3, schema4, schema5].includes(schema);
+
 /** Replaces the store's file with a file of an older schema that has the same rows, and opens the new file. */
 async function openAs(schema: string): Promise<void> {
   await fixture.engine.close();
@@ -153,14 +204,16 @@ async function openAs(schema: string): Promise<void> {
   db.exec(schema);
   db.prepare('ATTACH ? AS current').run(path);
   for (const [now, before] of Object.entries(tables)) {
-    const name = schema === schema3 || schema === schema4 ? now : before;
+    const name = hasCurrentNames(schema) ? now : before;
     const older = db.prepare(`SELECT name FROM pragma_table_info('${name}', 'main')`).all();
     const columns = db.prepare(`SELECT name FROM pragma_table_info('${now}', 'current')`).all();
     const copied = columns.slice(0, older.length).map((column) => column.name);
     db.exec(`INSERT INTO main.${name} SELECT ${copied.join(', ')} FROM current.${now}`);
   }
-  if (schema === schema3 || schema === schema4)
-    db.exec('INSERT INTO main.archived_event SELECT seq, last, events FROM current.archived_event');
+  if (hasCurrentNames(schema))
+    db.exec(
+      'INSERT INTO main.archived_event (seq, last, events) SELECT seq, last, events FROM current.archived_event',
+    );
   if (schema === schema2)
     db.exec('INSERT INTO main.past SELECT seq, last, events FROM current.archived_event');
   db.close();
@@ -182,9 +235,9 @@ function definitions(db: DatabaseSync): unknown[] {
   return rows.map(({ name, sql }) => [name, sqlText(sql)]);
 }
 
-/** The task as a file of an older schema has it: without the secret of its lease. */
-function inOlderFile(task: Snapshot): Snapshot {
-  return { ...task, head: { ...task.head, leaseSecret: '' } };
+/** The task as a file of an older schema has it: before schema 5 without the secret of its lease. */
+function inOlderFile(task: Snapshot, schema: string): Snapshot {
+  return schema === schema5 ? task : { ...task, head: { ...task.head, leaseSecret: '' } };
 }
 
 async function finish(task: Snapshot): Promise<Snapshot> {
@@ -196,6 +249,7 @@ describe.each([
   ['2', schema2],
   ['3', schema3],
   ['4', schema4],
+  ['5', schema5],
 ])('a store file of schema %s', (_, schema) => {
   it('has the same tables and indexes as a new file once it was opened', async () => {
     await openAs(schema);
@@ -224,10 +278,12 @@ describe.each([
     await fixture.engine.registry.put('queue', 'mail', { paused: true }, 'absent');
     await openAs(schema);
     for (const task of tasks) {
-      expect(await fixture.read(task)).toEqual(inOlderFile(task));
+      expect(await fixture.read(task)).toEqual(inOlderFile(task, schema));
       expect(await fixture.store.history(task.id, 0)).toEqual([task.submission.submitted, ...task.tip]);
     }
-    expect(await fixture.store.byKey(ended.submission.scope, fixture.now)).toEqual(inOlderFile(ended));
+    expect(await fixture.store.byKey(ended.submission.scope, fixture.now)).toEqual(
+      inOlderFile(ended, schema),
+    );
     expect(await fixture.store.result(ended.id)).toEqual(new Uint8Array([1, 2, 3]));
     expect((await fixture.listAll()).items).toHaveLength(tasks.length);
     expect(ids((await fixture.listAll({ orderingKey: 'ann' })).items)).toEqual(ids(tasks.slice(5)));

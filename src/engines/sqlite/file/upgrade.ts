@@ -39,16 +39,26 @@ ALTER TABLE registry ADD COLUMN sum INTEGER;
 ALTER TABLE archived_event ADD COLUMN sum INTEGER;
 `;
 
-/** The SQL statements that make the tables of schema 4 those of schema 5. SQLite does not rewrite the rows for them. */
-const toSchema5 = leaseSecretColumn + checksumColumns + identityTable;
+/**
+ * The tables of idempotency keys that are not in the index `task_key`, which schema 5 had not. A task's key that was in the
+ * index stays there.
+ */
+export const keyTables = `
+CREATE TABLE key_hash (hash INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+CREATE TABLE key_bound (queue INTEGER PRIMARY KEY, key TEXT NOT NULL) STRICT;
+`;
+
+/** The SQL statements that make the tables of schema 4 those of schema 6. SQLite does not rewrite the rows for them. */
+const fromSchema4 = leaseSecretColumn + checksumColumns + identityTable + keyTables;
 
 /**
- * Returns the SQL statements that upgrade a store file of schema 1, 2, 3 or 4 to schema 5. The caller runs them in one
+ * Returns the SQL statements that upgrade a store file of schema 1 to 5 to schema 6. The caller runs them in one
  * transaction.
  */
 export function upgradeStatements(version: number): string {
-  if (version === 4) return toSchema5;
-  if (version === 3) return lossesColumn + toSchema5;
+  if (version === 5) return keyTables;
+  if (version === 4) return fromSchema4;
+  if (version === 3) return lossesColumn + fromSchema4;
   const archivedEvents = version === 1 ? archivedEventsOf('') : 'ALTER TABLE past RENAME TO archived_event;';
-  return archivedEvents + renamedColumns + lossesColumn + toSchema5;
+  return archivedEvents + renamedColumns + lossesColumn + fromSchema4;
 }

@@ -29,19 +29,24 @@ export function prepareStatements(db: DatabaseSync) {
     commit: write('COMMIT'),
     insertTask:
       write(`INSERT INTO task (seq, queue, task_type, priority, accepted_at, expires_at, key, ordering_key, lane_seq,
-      state, dispatchable, due, flags, wait_until, deadline, lifetime_end, head_sum, events_sum)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+      state, dispatchable, due, flags, wait_until, deadline, lifetime_end, head_sum, superseded, events_sum)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertClaimed:
       write(`INSERT INTO task (seq, queue, task_type, priority, accepted_at, expires_at, key, state, flags, revision, version,
       fencing_token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, lease_secret, head_sum,
-      events_sum, events)
-      VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      superseded, events_sum, events)
+      VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertBody: write('INSERT INTO body (seq, body) VALUES (?, ?)'),
     insertResult: write('INSERT OR REPLACE INTO result (seq, result, sum) VALUES (?, ?, ?)'),
     supersede: write(`UPDATE task SET superseded = 1
-      WHERE seq = ? AND accepted_at = ? AND revision = ? AND queue = ? AND key = ? AND superseded IS NULL`),
+      WHERE seq = ? AND accepted_at = ? AND revision = ? AND queue = ? AND key = ? AND superseded IS NOT 1`),
+    insertKeyHash: write('INSERT OR REPLACE INTO key_hash (hash, seq) VALUES (?, ?)'),
+    deleteKeyHash: write('DELETE FROM key_hash WHERE hash = ? AND seq = ?'),
+    seqOfHash: read('SELECT seq FROM key_hash WHERE hash = ?'),
+    hashedAfter: read('SELECT seq, queue, key FROM task WHERE seq > ? AND superseded = 0'),
+    saveKeyBound: write('INSERT OR REPLACE INTO key_bound (queue, key) VALUES (?, ?)'),
     updateAtRevision: write(
       `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND revision = ? AND version = ?`,
     ),
@@ -78,6 +83,7 @@ export function prepareStatements(db: DatabaseSync) {
     ),
     snapshot: read(`${snapshot} WHERE t.seq = ?`),
     byKey: read(`${snapshot} WHERE t.queue = ? AND t.key = ? AND t.superseded IS NULL`),
+    hasIndexedKey: read('SELECT 1 FROM task WHERE queue = ? AND key = ? AND superseded IS NULL'),
     result: read(
       'SELECT r.result, r.sum FROM result r JOIN task t ON t.seq = r.seq WHERE t.seq = ? AND t.accepted_at = ? AND t.expires_at > ?',
     ),
@@ -116,6 +122,7 @@ export function prepareStatements(db: DatabaseSync) {
     lastSeq: read(
       'SELECT max((SELECT coalesce(max(seq), 0) FROM task), coalesce((SELECT value FROM counter WHERE name = ?), 0))',
     ),
+    counter: read('SELECT value FROM counter WHERE name = ?'),
     saveSeq: write(
       'INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)',
     ),
