@@ -1,5 +1,5 @@
+import { boundedFields, plainCopy } from '../core/foreign/plain-copy.ts';
 import { limits } from '../core/limits.ts';
-import { boundedFields, plainCopy } from '../core/plain-copy.ts';
 import { isInstance, messageOf, textOf } from '../core/untrusted.ts';
 
 /**

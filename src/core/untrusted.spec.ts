@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { boundedFields, plainCopy } from './foreign/plain-copy.ts';
 import { limits } from './limits.ts';
-import { boundedFields, plainCopy } from './plain-copy.ts';
 import { errorText, isInstance, messageOf, textOf } from './untrusted.ts';
 
 const revoked = (): object => {

@@ -3,11 +3,11 @@
  * large objects. No function of this file throws, and each does a bounded amount of work.
  */
 import { clipBytes, clipChars } from './clip.ts';
+import { plainCopy } from './foreign/plain-copy.ts';
+import { isInstance, readProperty } from './foreign/probe.ts';
 import { limits } from './limits.ts';
-import { plainCopy } from './plain-copy.ts';
-import { isInstance, readProperty } from './probe.ts';
 
-export { isInstance, readProperty } from './probe.ts';
+export { isInstance, readProperty } from './foreign/probe.ts';
 
 /** The message and the name of an error, within the limits of a stored error. */
 export interface ErrorText {

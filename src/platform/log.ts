@@ -1,5 +1,5 @@
 import pino, { type Logger } from 'pino';
-import { boundedFields } from '../core/plain-copy.ts';
+import { boundedFields } from '../core/foreign/plain-copy.ts';
 import { passLine } from './log/line-reader.ts';
 import { serializeError } from './log/log-errors.ts';
 import { levelNumbers, logSettings } from './log/log-settings.ts';

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { boundedFields } from '../../core/plain-copy.ts';
+import { boundedFields } from '../../core/foreign/plain-copy.ts';
 import { passLine } from './line-reader.ts';
 import { serializeError } from './log-errors.ts';
 import { type LogLevel, levelNumbers, logSettings } from './log-settings.ts';

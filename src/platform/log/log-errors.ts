@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
+import { plainCopy } from '../../core/foreign/plain-copy.ts';
 import { limits } from '../../core/limits.ts';
-import { plainCopy } from '../../core/plain-copy.ts';
 import { errorText, isInstance, readProperty } from '../../core/untrusted.ts';
 
 /** The deepest cause of an error that is logged. */

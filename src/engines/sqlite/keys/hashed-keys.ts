@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Statements } from '../rows/statements.ts';
-import { KeyOrder } from './key-order.ts';
 import { keyHash } from './key-hash.ts';
+import { KeyOrder } from './key-order.ts';
 import { bucketCount, RecentHashes } from './recent-hashes.ts';
 
 /** The value of `superseded` of a task that has its key, but not in the index `task_key`: the key is found by its hash. */

@@ -2,8 +2,8 @@
  * Copies values of any kind to values that `JSON.stringify` can take. No function of this file throws, and each does a
  * bounded amount of work, however large, deep or circular the value is.
  */
-import { clipChars } from './clip.ts';
-import { limits } from './limits.ts';
+import { clipChars } from '../clip.ts';
+import { limits } from '../limits.ts';
 import { isInstance, readProperty } from './probe.ts';
 
 /** The depth below which the objects of a value are left out of its copy. */
