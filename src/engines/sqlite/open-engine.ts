@@ -8,7 +8,7 @@ import { asStoreError, damagedTask, isSqlError, storeCorrupt } from './file/fail
 import { FullDisk } from './file/full-disk.ts';
 import { openStoreFile } from './file/open.ts';
 import type { StoreFile } from './file/store-file.ts';
-import { HashedKeys, type HashedKeySizes, hashedKeySizes } from './keys/hashed-keys.ts';
+import { type HashedKeySizes, HashedKeys, hashedKeySizes } from './keys/hashed-keys.ts';
 import { Lists } from './lists.ts';
 import { addressOf, idOf } from './rows/ids.ts';
 import { InternedNames, type InternedQueue, type InternedTaskType } from './rows/interned-names.ts';

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Statements } from '../rows/statements.ts';
-import { KeyOrder } from './key-order.ts';
 import { keyHash } from './key-hash.ts';
+import { KeyOrder } from './key-order.ts';
 import { bucketCount, RecentHashes } from './recent-hashes.ts';
 
 /** The value of `superseded` of a task that has its key, but not in the index `task_key`: the key is found by its hash. */
@@ -63,11 +63,6 @@ export class HashedKeys {
     this.#loadBounds();
     const rows = sql.hashedAfter.iterate(stored) as Iterable<unknown> as Iterable<[number, number, string]>;
     for (const [seq, queue, key] of rows) this.#recent.add(keyHash(queue, key), seq);
-  }
-
-  /** The number of hashes in memory. */
-  get recent(): number {
-    return this.#recent.size;
   }
 
   /** Returns whether a task with a hashed key can have this key. */
