@@ -82,6 +82,7 @@ export const otherScripts: Readonly<Record<string, string>> = {
   'proto:baseline': 'writes the API of a release',
   'proto:gen': 'writes code that `npm run proto:check` compares',
   'cdk:test': 'a part of `npm test`',
+  'bench:keys': 'compares two kinds of keys, and judges nothing',
   'bench:telemetry': 'compares two commits, and judges nothing',
   'stand-ins': 'runs until it is stopped',
   version: 'writes a constant that `npm test` compares',

@@ -14,11 +14,12 @@ const applicationId = 0x686f6c64;
 
 /**
  * The SQLite tables of the store. `task` has narrow rows in acceptance order, so that claims and settlements touch
- * neighbouring pages; `body` is written once. Names of queues and task types are interned, which keeps rows narrow. The
- * idempotency key is indexed as it is: a hash would scatter time-ordered keys over the whole index. `dispatchable` is 1
- * while the task is ready and the first of its lane (the tasks of one ordering key). `archived_event` holds events that
- * were moved out of a task's row; the key of each such row has the number of its last event. The columns `…sum` are
-checksums; they are NULL in rows that an earlier version wrote.
+ * neighbouring pages; `body` is written once. Names of queues and task types are interned, which keeps rows narrow. An
+ * idempotency key that ascends is indexed as it is, since a hash would scatter such keys over the whole index. Another key
+ * is found by its hash (`keys/hashed-keys.ts`): its task has 0 in `superseded`, which is NULL while the key is in the index,
+ * and 1 once a newer task has the key. `dispatchable` is 1 while the task is ready and the first of its lane (the tasks of
+ * one ordering key). `archived_event` holds events that were moved out of a task's row; the key of each such row has the
+ * number of its last event. The columns `…sum` are checksums; they are NULL in rows that an earlier version wrote.
  */
 const tables = `
 CREATE TABLE queue (

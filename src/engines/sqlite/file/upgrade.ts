@@ -1,3 +1,4 @@
+import { storedUpTo } from '../keys/hashed-keys.ts';
 import { identityTable } from '../log/identity.ts';
 
 function archivedEventsOf(columns: string): string {
@@ -48,15 +49,20 @@ CREATE TABLE key_hash (hash INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE key_bound (queue INTEGER PRIMARY KEY, key TEXT NOT NULL) STRICT;
 `;
 
+/** No older task has a hashed key, so that a start need not look for one. */
+const fromSchema5 = `${keyTables}
+INSERT OR REPLACE INTO counter (name, value) SELECT '${storedUpTo}', coalesce(max(seq), 0) FROM task;
+`;
+
 /** The SQL statements that make the tables of schema 4 those of schema 6. SQLite does not rewrite the rows for them. */
-const fromSchema4 = leaseSecretColumn + checksumColumns + identityTable + keyTables;
+const fromSchema4 = leaseSecretColumn + checksumColumns + identityTable + fromSchema5;
 
 /**
  * Returns the SQL statements that upgrade a store file of schema 1 to 5 to schema 6. The caller runs them in one
  * transaction.
  */
 export function upgradeStatements(version: number): string {
-  if (version === 5) return keyTables;
+  if (version === 5) return fromSchema5;
   if (version === 4) return fromSchema4;
   if (version === 3) return lossesColumn + fromSchema4;
   const archivedEvents = version === 1 ? archivedEventsOf('') : 'ALTER TABLE past RENAME TO archived_event;';

@@ -65,11 +65,6 @@ export class HashedKeys {
     for (const [seq, queue, key] of rows) this.#recent.add(keyHash(queue, key), seq);
   }
 
-  /** The number of hashes in memory. */
-  get recent(): number {
-    return this.#recent.size;
-  }
-
   /** Returns whether a task with a hashed key can have this key. */
   mayHave(queue: number, key: string): boolean {
     const bound = this.#bounds.get(queue);
