@@ -5,7 +5,9 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { until } from '../../test/runs/alerts/programs.ts';
 import { cache } from './packages.ts';
+import type { TiedServer } from './tied-server.ts';
 
+const startLimitMs = 60_000;
 const natsVersion = '2.15.2';
 const places = ['/usr/bin', '/usr/sbin', '/usr/local/bin', join(cache, 'bin')];
 
@@ -56,12 +58,14 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Resolves when something listens on the port. */
-export async function listening(port: number): Promise<void> {
-  await until(`a server on port ${port}`, 60_000, async () => {
+/** Resolves when the server listens on the port. */
+export async function listening(port: number, { ended }: TiedServer): Promise<void> {
+  const answers = until(`a server on port ${port}`, startLimitMs, () => {
     const socket = connect(port, '127.0.0.1');
     return new Promise<true>((resolve, reject) => {
       socket.once('connect', () => resolve(true)).once('error', reject);
     }).finally(() => socket.destroy());
   });
+  answers.catch(() => {});
+  await Promise.race([answers, ended]);
 }

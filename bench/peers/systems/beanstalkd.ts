@@ -1,8 +1,8 @@
 /** The client speaks beanstalkd's text protocol itself: commands are pipelined, and answers come in their order. */
 import { connect, type Socket } from 'node:net';
-import { startProgram } from '../../../test/runs/alerts/programs.ts';
 import { type Peer, payloadText, type WorkEvents } from '../peer.ts';
 import { listening, programPath } from '../programs.ts';
+import { startServer } from '../tied-server.ts';
 
 const prefetch = 64;
 
@@ -63,8 +63,8 @@ function beanstalkd(sync: 'synced' | 'unsynced'): Peer {
     async start({ folder, freePort }) {
       const port = await freePort();
       const path = programPath('beanstalkd', 'beanstalkd');
-      const program = startProgram([path, '-l', '127.0.0.1', '-p', String(port), '-b', folder, ...fsync]);
-      await listening(port);
+      const program = startServer([path, '-l', '127.0.0.1', '-p', String(port), '-b', folder, ...fsync]);
+      await listening(port, program);
       return { address: String(port), stop: () => program.end() };
     },
     async connect(address) {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { startProgram } from '../../../test/runs/alerts/programs.ts';
 import { cache } from '../packages.ts';
 import { type Peer, payload, strictInFlight } from '../peer.ts';
 import { listening } from '../programs.ts';
+import { startServer } from '../tied-server.ts';
 
 interface Queue {
   add(name: string, data: unknown, options: object): Promise<unknown>;
@@ -26,10 +26,13 @@ const loadClient = async (): Promise<Bunqueue> => (await import(join(root, 'clie
 const connectionOf = (address: string) => ({ host: '127.0.0.1', port: Number(address) });
 const jobOptions = { durable: true, removeOnComplete: true };
 const batchSize = 100;
+/** A pull waits this long for a job. Without it an idle worker polls every 50 ms. */
+const pollTimeoutMs = 5_000;
 
 export const bunqueue: Peer = {
   name: 'bunqueue',
-  isSynced: true,
+  // Its SQLite runs with synchronous = NORMAL, which does not sync a commit; `durable` only skips the buffer in memory.
+  isSynced: false,
   kind: 'queue',
   settlement: 'confirmed',
   singleTasks: 5_000,
@@ -43,7 +46,7 @@ export const bunqueue: Peer = {
   async start({ folder, freePort }) {
     if (!existsSync(bun)) throw new Error(`bun not found; to install: npm install bun in ${cache}`);
     const [port, httpPort] = [await freePort(), await freePort()];
-    const program = startProgram([
+    const program = startServer([
       ...[bun, join(root, 'cli/index.js'), 'start', '--host', '127.0.0.1'],
       ...[
         '--tcp-port',
@@ -54,7 +57,7 @@ export const bunqueue: Peer = {
         join(folder, 'queue.db'),
       ],
     ]);
-    await listening(port);
+    await listening(port, program);
     return { address: String(port), stop: () => program.end('SIGKILL') };
   },
   async connect(address) {
@@ -82,6 +85,7 @@ export const bunqueue: Peer = {
       connection: connectionOf(address),
       concurrency: inFlight,
       batchSize: Math.min(batchSize, inFlight),
+      pollTimeout: pollTimeoutMs,
     };
     const worker = new Worker(queue, async () => events.began(), options);
     worker.on('completed', () => events.settled(1));

@@ -1,3 +1,6 @@
+import { fileURLToPath } from 'node:url';
+import { initAuthority } from '../../../src/certs/authority.ts';
+import { issue } from '../../../src/certs/issue.ts';
 import { grpcTransport } from '../../../src/client/grpc/transport.ts';
 import { Submitter } from '../../../src/client/submit/submitter.ts';
 import type { Outgoing } from '../../../src/client/transport.ts';
@@ -5,9 +8,11 @@ import { noOptions } from '../../../src/core/codec/options.ts';
 import { encodeSpec } from '../../../src/core/codec/spec.ts';
 import type { Assignment, ReportRequest, Settlement, SubmitItem } from '../../../src/core/messages.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
-import { startServerProcess } from '../../../test/fixtures/server-process.ts';
 import { type Peer, payloadText } from '../peer.ts';
+import { listening } from '../programs.ts';
+import { startServer } from '../tied-server.ts';
 
+const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 const bytes = new TextEncoder().encode(payloadText);
 const payload = { contentType: 'application/json', encoding: '', keyId: '', bytes, reference: '' };
 const spec = encodeSpec({ type: 'noop', typeVersion: 1, orderingKey: undefined, payload });
@@ -46,12 +51,32 @@ export const holdfast: Peer = {
     { setting: 'mutual TLS, SQLite with a sync for each commit', source: 'the defaults of holdfast serve' },
     { setting: `${prefetch} credits`, source: 'concurrency 64 and the prefetch of the SDK' },
   ],
-  async start() {
-    const server = await startServerProcess();
-    return {
-      address: JSON.stringify({ host: server.address, tls: server.tls }),
-      stop: () => server.stop(),
-    };
+  async start({ folder, freePort }) {
+    const [port, httpPort] = [await freePort(), await freePort()];
+    await initAuthority(folder, Date.now());
+    const { ca, cert, key } = await issue(folder, { name: 'server', kind: 'server' }, Date.now());
+    const client = await issue(folder, { name: 'bench', kind: 'client' }, Date.now());
+    const program = startServer(
+      [
+        ...[process.execPath, main, 'serve', '--store', `file:${folder}/queue.db`],
+        ...[
+          '--port',
+          String(port),
+          '--http-port',
+          String(httpPort),
+          '--ca',
+          ca,
+          '--cert',
+          cert,
+          '--key',
+          key,
+        ],
+      ],
+      { HOLDFAST_LOG: 'error' },
+    );
+    await listening(port, program);
+    const address = JSON.stringify({ host: `127.0.0.1:${port}`, tls: client });
+    return { address, stop: () => program.end() };
   },
   async connect(address) {
     const transport = transportOf(address);

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startProgram } from '../../../test/runs/alerts/programs.ts';
 import { load } from '../packages.ts';
 import { type Peer, payloadText } from '../peer.ts';
 import { listening, natsServer } from '../programs.ts';
+import { startServer } from '../tied-server.ts';
 
 interface Connection {
   close(): Promise<void>;
@@ -62,8 +62,8 @@ function nats(sync: 'synced' | 'unsynced'): Peer {
         config,
         `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${join(folder, 'data')}"\n ${interval} }\n`,
       );
-      const program = startProgram([natsServer(), '-c', config]);
-      await listening(port);
+      const program = startServer([natsServer(), '-c', config]);
+      await listening(port, program);
       const connection = await open(String(port));
       const manager = await (await load<JetStream>('@nats-io/jetstream')).jetstreamManager(connection);
       return {

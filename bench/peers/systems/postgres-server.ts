@@ -2,10 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startProgram, until } from '../../../test/runs/alerts/programs.ts';
+import { until } from '../../../test/runs/alerts/programs.ts';
 import { load } from '../packages.ts';
 import type { ServerPlace, StartedServer } from '../peer.ts';
 import { listening, programPath } from '../programs.ts';
+import { startServer } from '../tied-server.ts';
 
 export interface Pool {
   query(text: string, values?: readonly unknown[]): Promise<unknown>;
@@ -59,8 +60,8 @@ export async function startPostgres({ folder, freePort }: ServerPlace): Promise<
     'unix_socket_directories=',
     'max_connections=200',
   ];
-  const program = startProgram([...prefix, postgres, '-D', data, ...settings.flatMap((one) => ['-c', one])]);
-  await listening(port);
+  const program = startServer([...prefix, postgres, '-D', data, ...settings.flatMap((one) => ['-c', one])]);
+  await listening(port, program);
   const address = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const pool = await openPool(address, 1);
   await until('PostgreSQL answers', 30_000, () => pool.query('SELECT 1'));

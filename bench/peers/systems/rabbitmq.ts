@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startProgram } from '../../../test/runs/alerts/programs.ts';
 import { load } from '../packages.ts';
 import { type Peer, payloadText } from '../peer.ts';
 import { listening, programPath } from '../programs.ts';
+import { startServer } from '../tied-server.ts';
 
 interface Channel {
   assertQueue(name: string, options: object): Promise<unknown>;
@@ -57,22 +57,22 @@ export const rabbitmq: Peer = {
     mkdirSync(home);
     const path = programPath('rabbitmq-server', 'rabbitmq-server');
     // RabbitMQ would start an epmd that goes on after it. This one, like RabbitMQ without the shell around it, is tied to this process.
-    const epmd = startProgram([
+    const epmd = startServer([
       programPath('epmd', 'erlang-base'),
       '-port',
       String(epmdPort),
       '-address',
       '127.0.0.1',
     ]);
-    await listening(epmdPort);
-    const program = startProgram([path.replace('/usr/sbin/', '/usr/lib/rabbitmq/bin/')], {
+    await listening(epmdPort, epmd);
+    const program = startServer([path.replace('/usr/sbin/', '/usr/lib/rabbitmq/bin/')], {
       ...{ HOME: home, RABBITMQ_NODENAME: `bench${port}@localhost`, RABBITMQ_DIST_PORT: String(distPort) },
       ...{ RABBITMQ_CONFIG_FILE: config, RABBITMQ_MNESIA_BASE: join(folder, 'mnesia') },
       ...{ RABBITMQ_LOG_BASE: join(folder, 'log'), RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'plugins') },
       ...{ RABBITMQ_CONF_ENV_FILE: join(folder, 'none'), ERL_EPMD_ADDRESS: '127.0.0.1' },
       ...{ ERL_EPMD_PORT: String(epmdPort), RUNNING_UNDER_SYSTEMD: 'true' },
     });
-    await listening(port);
+    await listening(port, program);
     const connection = await open(String(port));
     const channel = await connection.createChannel();
     return {
