@@ -64,6 +64,10 @@ export const nightlyCommands: readonly NightlyCommand[] = [
   command('demo:aws', 0.8, 'the same on AWS’s stand-ins'),
   command('cdk:synth', 0.3, 'cdk-nag finds nothing without a justification'),
   command('bench', 3, 'the measurement of the speed runs to its end; it judges no speed', alone),
+  command('bench:peers', 5, 'the comparison with other task queues runs to its end; it judges no speed', {
+    args: ['--rounds', '1', '--tasks', '5000'],
+    ...alone,
+  }),
   command('bench:cost', 0.7, 'the measurement of the costs on AWS runs to its end'),
 ];
 
